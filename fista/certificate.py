@@ -1,0 +1,301 @@
+"""Duality gaps, and the certificate that every answer comes with.
+
+The problem is ``F(W) = 1/2 ||M w - b||^2 + beta ||W||_F^2 + Omega(W)``. Every theta with
+``Omega*(M'theta) < inf`` gives a lower bound on its minimum,
+
+    D(theta) = <b, theta> - 1/2 ||theta||^2 - (beta ||.||^2 + Omega)*(M'theta),
+
+where the last term is 0 or inf according to ``polar(M'theta) <= 1`` if beta = 0, and
+``1/(4 beta) dist(M'theta, {polar <= 1})^2`` if beta > 0. We take theta = s r along the residual
+r = b - M w. Then, with G = M'r, the gap needs no difference of large numbers:
+
+    gap(s) = 1/2 (1 - s)^2 ||r||^2 + Omega(W) - s <W, G>                                   (beta = 0)
+           ... + beta ||W||^2 + dist(s G, {polar <= 1})^2 / (4 beta)                          (beta > 0)
+
+The distance to the dual ball is the norm of the prox of Omega with step 1 (Moreau). A task that only the
+loss acts on needs M'theta = 0: theta is then the least-squares residual, and the gap is
+``1/2 <G, (M'M)^+ G>``.
+
+Rounding. Sums of n terms carry a relative error of at most gamma_n = n u / (1 - n u). With the magnitudes
+A = ||b|| + sum_d ||M_.d|| |w_d| (before centring), the computed residual is within gamma A of b - M w, and
+the computed G is within E = gamma ||M_.d|| ||r|| of M'r. Feasibility is claimed only for polar(G) + polar(E)
+(polars of absolute norms are monotone and subadditive), so that D is a true lower bound; what is left is
+the error of the value itself, which is returned as ``rounding``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fista.problem import Problem, Scalars
+
+__all__ = ["Certificate", "certify", "gap_from_statistics"]
+
+Floats = NDArray[np.float64]
+UNIT = float(np.finfo(np.float64).eps) / 2
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proof that F(W) is within ``gap + rounding`` of the minimum.
+
+    Attributes
+    ----------
+    primal : float
+        F(W) at the returned coefficients.
+    dual : float
+        A lower bound on the minimum of F: the dual objective at ``dual_point``.
+    gap : float
+        ``primal - dual``, >= F(W) - F*; +inf where no bound could be proved, see ``reason``.
+    relative_gap : float
+        ``gap / F(0)``, F(0) being the objective at W = 0 with its best intercept; 0 where both are 0.
+    rounding : float
+        A bound on the floating-point error of ``gap``.
+    kkt_residual : float
+        ``L ||W - prox_{1/L}(W - grad f(W) / L)||_F``; 0 at a minimiser.
+    dual_point : dict of str to ndarray
+        theta in the rows of M, in the caller's order: ``"crowd"``, and ``"expert"`` (edges: ``"graph"``)
+        where there are such rows. Row i is scaled by sqrt(c_i u_i): u_i is the weight of the sample, c_i is
+        2 (SSQ without 1/2), 1 (the crowd of EG-MTL) or 2 lam1 (its experts); graph rows are scaled by
+        sqrt(2 * weight).
+    form : {"rows", "statistics"}
+        What the gap was computed from.
+    n_iter : int
+        Iterations, the start point included.
+    converged : bool
+        ``gap <= tol * F(0) + rounding`` (for `STLasso`: for every task by itself).
+    tol : float
+        The relative gap that was asked for.
+    reason : str
+        Why there is no bound, if there is none.
+    gap_by_task : ndarray of shape (n_tasks,) or None
+        The gap of every task by itself, where the tasks are independent.
+    """
+
+    primal: float
+    dual: float
+    gap: float
+    relative_gap: float
+    rounding: float
+    kkt_residual: float
+    dual_point: dict[str, Floats] = field(repr=False)
+    form: str
+    n_iter: int
+    converged: bool
+    tol: float
+    reason: str = ""
+    gap_by_task: Floats | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        verdict = "certified" if self.converged else "NOT certified"
+        because = f" ({self.reason})" if self.reason else ""
+        return (
+            f"{verdict} to tol={self.tol:g}: F(W) = {self.primal:.10g}, "
+            f"F(W) - F* <= {self.gap:.3g} = {self.relative_gap:.2g} F(0), "
+            f"KKT residual {self.kkt_residual:.2g}, {self.n_iter} iterations{because}"
+        )
+
+
+def gap_from_statistics(problem: Problem, W: Floats, HW: Floats) -> tuple[Scalars, Scalars]:
+    """The gap at W and a bound on its rounding error, from M'M W (``HW``, ridge included), M'b and ||b||^2.
+
+    One number each, or one a task where ``problem.independent``.
+    """
+    loss, total = problem.loss, problem.total(W)
+    MMW = HW - (2 * problem.ridge) * total if problem.ridge else HW
+    G = loss.linear - MMW
+    energy = loss.energy if problem.separable else loss.energy.sum()
+    energy = np.maximum(energy - problem.inner(loss.linear + G, total), 0.0)
+    magnitude = _magnitude(problem, total)
+    gamma = _gamma(loss.n_terms)
+    E = gamma * loss.column_norms * magnitude if problem.free.any() else np.zeros((1, 1))
+    gap, _, _ = _best_gap(problem, W, G, energy, E, refine=False)
+    rounding = gamma * (2 * np.square(_join(problem, magnitude)) + problem.penalty_value(W))
+    return (gap, rounding) if problem.independent else (np.sum(gap), np.sum(rounding))
+
+
+def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certificate:
+    """The certificate of W, computed afresh from the rows."""
+    loss, total = problem.loss, problem.total(W)
+    gamma = _gamma(loss.n_terms)
+    intercept = loss.centering.intercept(total)
+    energies, G = _residual_statistics(problem, total, intercept)
+    energy = energies if problem.separable else energies.sum()
+    if loss.coupling is not None:
+        energy = energy + float((total * (total @ loss.coupling)).sum())
+
+    magnitude = _magnitude(problem, total)
+    E = gamma * (loss.column_norms * np.sqrt(energies))
+    if loss.coupling is not None:
+        E = E + gamma * (np.abs(total) @ np.abs(loss.coupling))
+    gap, scale, reason = _best_gap(problem, W, G, energy, np.broadcast_to(E, G.shape), refine=True)
+
+    omega = problem.penalty_value(W)
+    ridge = problem.ridge * problem.inner(total, total)
+    primal = float(np.sum(0.5 * energy + omega + ridge))
+    size = _join(problem, magnitude)
+    rounding = gamma * ((3 + np.abs(scale)) * size * np.sqrt(energy) + omega + ridge) + np.square(
+        gamma * size
+    )
+    targets = tol * problem.at_zero()
+    if problem.independent:
+        converged = bool(np.all(gap <= targets + rounding))
+    else:
+        converged = bool(np.sum(gap) <= targets.sum() + np.sum(rounding))
+    at_zero, total_gap = float(problem.at_zero().sum()), float(np.sum(gap))
+    return Certificate(
+        primal=primal,
+        dual=primal - total_gap,
+        gap=total_gap,
+        relative_gap=total_gap / at_zero if at_zero > 0 else (0.0 if converged else np.inf),
+        rounding=float(np.sum(rounding)),
+        kkt_residual=_kkt_residual(problem, W, G),
+        dual_point=_dual_point(problem, total, G, scale),
+        form="rows",
+        n_iter=n_iter,
+        converged=converged,
+        tol=tol,
+        reason=reason,
+        gap_by_task=np.asarray(gap) if problem.separable else None,
+    )
+
+
+def _residual_statistics(problem: Problem, W: Floats, intercept: Floats) -> tuple[Floats, Floats]:
+    """||r_t||^2 over the data rows, and G = M'r, graph rows included."""
+    loss = problem.loss
+    energies = np.zeros(loss.shape[1])
+    G = np.zeros(loss.shape)
+    for block in loss.blocks.values():
+        R = block.residual(W, intercept)
+        energies += block.energy(R)
+        G += block.adjoint(R)
+        if loss.centering.fit_intercept:  # the columns of M are centred
+            G -= loss.centering.features * block.task_sums(R)
+    if loss.coupling is not None:
+        G -= W @ loss.coupling
+    return energies, G
+
+
+def _best_gap(
+    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats, *, refine: bool
+) -> tuple[Scalars, Scalars, str]:
+    """The smallest gap(s) found, its scale s, and why it is infinite if it is."""
+    free = problem.free
+    if free.all():
+        return _least_squares_gap(problem, G, E)
+    if problem.ridge:
+        gap, scale = _ridge_gap(problem, W, G, energy, E, refine=refine)
+    else:
+        gap, scale = _norm_gap(problem, W, G, energy, E)
+    if not free.any():
+        return gap, scale, ""
+    free_gap, _, reason = _least_squares_gap(problem, G, E)
+    return np.where(free, free_gap, gap), np.where(free, 1.0, scale), reason
+
+
+def _norm_gap(problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats) -> tuple[Scalars, Scalars]:
+    """Beta = 0: the best s with polar(s M'r) <= 1, a parabola clipped to an interval."""
+    fit = problem.inner(problem.total(W), G)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = np.divide(1.0, problem.polar(G) + problem.polar(E))
+        best = np.where(np.greater(energy, 0), 1.0 + np.divide(fit, energy), 0.0)
+    scale = np.minimum(np.maximum(best, -limit), limit)
+    gap = 0.5 * np.square(1.0 - scale) * energy + problem.penalty_value(W) - scale * fit
+    return np.maximum(gap, 0.0), scale
+
+
+def _ridge_gap(
+    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats, *, refine: bool
+) -> tuple[Scalars, Scalars]:
+    """Beta > 0: the elastic-net dual at s = 1 and at the scaled point of the ridge taken as rows of M.
+
+    At the latter it is at least as good as the norm's own dual there, since s (G - 2 beta W) is a point of
+    the dual ball at distance 2 beta s ||W|| from s G. ``refine`` then seeks the best s by bisection on the
+    derivative, which increases in s; it lies between 0 and the best s without the distance term.
+    """
+    beta = problem.ridge
+    fit, square = problem.inner(W, G), problem.inner(W, W)
+    omega = problem.penalty_value(W)
+    error = np.sqrt(problem.inner(E, E))
+
+    def gap(s: Scalars) -> Scalars:
+        beyond = problem.penalty.prox(s * G, 1.0)
+        distance = np.sqrt(problem.inner(beyond, beyond)) + np.abs(s) * error
+        smooth = 0.5 * np.square(1.0 - s) * energy + beta * square
+        return np.asarray(smooth + omega - s * fit + np.square(distance) / (4 * beta))
+
+    augmented = energy + 2 * beta * square
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = np.divide(1.0, problem.polar(G - 2 * beta * W))
+        best = np.where(np.greater(augmented, 0), 1.0 + np.divide(fit - 2 * beta * square, augmented), 0.0)
+        highest = np.where(np.greater(energy, 0), 1.0 + np.divide(fit, energy), 1.0)
+    scaled = np.minimum(np.maximum(best, -limit), limit)
+    candidates = [np.ones_like(scaled), scaled]
+    if refine:
+        low, high = np.zeros_like(scaled), np.maximum(highest, 0.0)
+        for _ in range(50):
+            middle = 0.5 * (low + high)
+            beyond = problem.penalty.prox(middle * G, 1.0)
+            slope = (middle - 1.0) * energy - fit + problem.inner(beyond, G) / (2 * beta)
+            low, high = np.where(slope < 0, middle, low), np.where(slope < 0, high, middle)
+        candidates.append(0.5 * (low + high))
+    gaps = np.stack([np.asarray(gap(s)) for s in candidates])
+    choice = gaps.argmin(axis=0)
+    scale = np.take_along_axis(np.stack(candidates), choice[None], axis=0)[0]
+    return np.maximum(gaps.min(axis=0), 0.0), scale
+
+
+def _least_squares_gap(problem: Problem, G: Floats, E: Floats) -> tuple[Scalars, Scalars, str]:
+    """No penalty: F(W) - F* = 1/2 <G, (M'M)^+ G>, with room for an error of E in G."""
+    ones = np.ones(problem.loss.shape[1]) if problem.separable else 1.0
+    solver = problem.loss.least_squares()
+    if solver is None:
+        return np.inf * ones, ones, "unpenalised, and the rank of the design is unknown"
+    gaps = 0.5 * np.square(solver.length(G) + solver.size(E) / np.sqrt(solver.smallest()))
+    proved = solver.outside(G) <= solver.size(E)
+    gaps = np.where(proved, gaps, np.inf)
+    blocked = proved if len(proved) == 1 else proved | ~problem.free
+    reason = "" if blocked.all() else "unpenalised, and the rank of the design cannot be decided"
+    return (gaps if problem.separable else float(gaps.sum())), ones, reason
+
+
+def _kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:
+    L, _ = problem.lipschitz
+    descent = G - (2 * problem.ridge) * problem.total(W)
+    return float(np.linalg.norm(L * (W - problem.penalty.prox(W + descent / L, 1.0 / L))))
+
+
+def _dual_point(problem: Problem, W: Floats, G: Floats, scale: Scalars) -> dict[str, Floats]:
+    """Theta = s r; for free tasks the residual of the least-squares solution, W + (M'M)^+ M'r."""
+    loss = problem.loss
+    if problem.free.any() and (solver := loss.least_squares()) is not None:
+        W = W + np.where(problem.free, solver.solve(G), 0.0)
+    intercept = loss.centering.intercept(W)
+    point: dict[str, Floats] = {}
+    scales = np.broadcast_to(scale, loss.shape[1])
+    for name, block in loss.blocks.items():
+        R = block.residual(W, intercept)
+        point[name] = block.dual_rows(block.spread(scales) * R)
+    if loss.graph is not None:
+        point["graph"] = -scales[0] * loss.graph.differences(W)
+    return point
+
+
+def _magnitude(problem: Problem, W: Floats) -> Floats:
+    """A a task: ||b_t|| + sum_d ||M_.d|| |w_dt|, graph rows by ||E W'||^2 <= 2 sum K_tt ||w_t||^2."""
+    loss = problem.loss
+    sizes = loss.target_norms + (loss.column_norms * np.abs(W)).sum(axis=0)
+    if loss.coupling is not None:
+        sizes = sizes + np.sqrt(2 * loss.coupling.diagonal() * np.square(W).sum(axis=0))
+    return np.asarray(sizes)
+
+
+def _join(problem: Problem, magnitude: Floats) -> Scalars:
+    return magnitude if problem.separable else float(np.sqrt(np.square(magnitude).sum()))
+
+
+def _gamma(n: int) -> float:
+    return n * UNIT / (1 - n * UNIT)

@@ -1,0 +1,207 @@
+"""From what a caller passes to `fit` to validated blocks of rows.
+
+Everything is checked before any work is done; an error names the argument, what was found and what was
+expected. Nothing that the caller passes is changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+from fista.rows import Rows, SharedRows, TaskRows
+
+__all__ = ["Population", "numeric_targets", "read_population", "sorted_labels", "task_positions"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Population:
+    """Rows of one origin (crowd or expert), validated: weight 0 where a rating is missing, y 0 there."""
+
+    X: Any  # N x D, dense or CSR, float64
+    y: Floats  # (N,) per task, or N x T shared
+    weight: Floats  # (N,) or N x T
+    task: NDArray[np.intp] | None  # positions in tasks_, or None for a shared design
+
+    def take(self, mask: NDArray[np.bool_]) -> Population:
+        """The rows where the mask is true."""
+        task = None if self.task is None else self.task[mask]
+        return Population(self.X[mask], self.y[mask], self.weight[mask], task)
+
+    def rows(self, factor: float, n_tasks: int) -> Rows:
+        """The rows with their weights times the factor of their term in the objective."""
+        weight = factor * self.weight
+        if self.task is not None:
+            return TaskRows(self.X, self.y, weight, self.task, n_tasks)
+        Y = self.y if self.y.ndim == 2 else self.y[:, None]
+        return SharedRows(self.X, Y, weight if weight.ndim == 2 else weight[:, None])
+
+
+def numeric_targets(name: str, y: Any, n_rows: int, *, rows_of: str = "X") -> Floats:
+    """Y as float64, 1-D or 2-D, with as many rows as the design; NaN is judged later, with the weights."""
+    if y is None:
+        raise ValueError(
+            f"{name}: found None; this estimator requires y to be passed, but the target y is None"
+        )
+    if sp.issparse(y):
+        raise TypeError(f"{name}: found a sparse matrix; expected a dense array of targets")
+    values = _floats(name, y)
+    if values.ndim not in (1, 2):
+        raise ValueError(f"{name}: found {values.ndim} dimensions; expected 1 or 2")
+    if values.ndim == 2 and values.shape[1] == 0:
+        raise ValueError(f"{name}: found shape {values.shape}; expected at least one column (task)")
+    if values.shape[0] != n_rows:
+        raise ValueError(
+            f"{name}: found {values.shape[0]} rows; expected {n_rows}, as many as {rows_of} "
+            "(inconsistent numbers of samples)"
+        )
+    if np.isinf(values).any():
+        raise ValueError(f"{name}: found infinity; expected finite values")
+    return values
+
+
+def read_population(
+    X: Any,
+    y: Floats,
+    weight: Any,
+    task: NDArray[np.intp] | None,
+    *,
+    y_name: str = "y",
+    weight_name: str = "sample_weight",
+) -> Population:
+    """Join rows, targets and weights; a missing rating is NaN with weight 0."""
+    weights = _row_weights(weight_name, weight, y, per_task=task is not None)
+    missing = np.isnan(y)
+    if missing.any():
+        spread = weights if weights.shape == y.shape else np.broadcast_to(weights[:, None], y.shape)
+        if np.any(missing & (spread != 0)):
+            raise ValueError(
+                f"{y_name}: found NaN where {weight_name} is not 0; expected numbers "
+                "(a missing rating is NaN with weight 0)"
+            )
+        y = np.where(missing, 0.0, y)
+    return Population(X, y, weights, task)
+
+
+def _row_weights(name: str, weight: Any, y: Floats, *, per_task: bool) -> Floats:
+    if weight is None:
+        return np.ones(y.shape[0])
+    if sp.issparse(weight):
+        raise TypeError(f"{name}: found a sparse matrix; expected a dense array of weights")
+    weights = _floats(name, weight)
+    if weights.ndim == 0:
+        weights = np.full(y.shape[0], weights)
+    shapes = [(y.shape[0],)] if per_task or y.ndim == 1 else [(y.shape[0],), y.shape]
+    if y.ndim == 2 and y.shape[1] == 1:
+        shapes = [(y.shape[0],), y.shape]
+    if weights.shape not in shapes:
+        raise ValueError(
+            f"{name}: found shape {weights.shape}; expected {' or '.join(map(str, shapes))} "
+            "(sample weights are one a row, or one a rating for a shared design)"
+        )
+    if not np.all(np.isfinite(weights)):
+        raise ValueError(f"{name}: found NaN or infinity; expected finite weights >= 0")
+    if np.any(weights < 0):
+        raise ValueError(f"{name}: found the negative weight {weights.min():g}; expected >= 0")
+    return weights
+
+
+def task_labels_of(name: str, tasks: Any, n_rows: int, rows_of: str = "X") -> NDArray[Any]:
+    """One label a row: integers or strings, sortable among each other."""
+    labels = np.asarray(tasks)
+    if labels.ndim != 1:
+        raise ValueError(f"{name}: found {labels.ndim} dimensions; expected one label a row, 1-D")
+    if len(labels) != n_rows:
+        raise ValueError(
+            f"{name}: found {len(labels)} labels; expected {n_rows}, one for each row of {rows_of}"
+        )
+    return _plain_labels(name, tasks, labels)
+
+
+def _plain_labels(name: str, given: Any, labels: NDArray[Any]) -> NDArray[Any]:
+    """Integers or strings as a plain array; mixed, missing and other labels are refused."""
+    # np.asarray turns [1, "a"] into strings: look at what was given.
+    values = labels.tolist() if isinstance(given, np.ndarray) or hasattr(given, "dtype") else list(given)
+    kinds = set()
+    for value in values:
+        if isinstance(value, str):
+            kinds.add("str")
+        elif isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_)):
+            kinds.add("int")
+        else:
+            raise TypeError(
+                f"{name}: found the label {value!r} of type {type(value).__name__}; "
+                "expected integers or strings"
+            )
+    if len(kinds) > 1:
+        raise TypeError(f"{name}: found integers and strings mixed; expected labels of one kind")
+    return np.array(values, dtype=np.int64 if kinds == {"int"} else None)
+
+
+def sorted_labels(labels: Any, *, name: str = "task_labels") -> NDArray[Any]:
+    """The sorted universe of tasks, as given in the constructor; duplicates are refused."""
+    array = np.asarray(labels)
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name}: found shape {array.shape}; expected a 1-D sequence of labels")
+    array = _plain_labels(name, labels, array)
+    unique = np.unique(array)
+    if len(unique) != len(array):
+        raise ValueError(f"{name}: found duplicates; expected distinct labels")
+    return unique
+
+
+def task_positions(name: str, labels: NDArray[Any], universe: NDArray[Any]) -> NDArray[np.intp]:
+    """The position of every label in the sorted universe."""
+    if (labels.dtype.kind == "U") != (universe.dtype.kind == "U"):
+        raise TypeError(
+            f"{name}: found labels of type {labels.dtype}; expected the type of tasks_, {universe.dtype}"
+        )
+    positions = np.searchsorted(universe, labels)
+    known = universe[np.minimum(positions, len(universe) - 1)] == labels
+    if not np.all(known):
+        unknown = np.unique(labels[~known])
+        raise ValueError(
+            f"{name}: found the unknown task(s) {unknown[:5].tolist()}; expected labels among "
+            f"{universe[:5].tolist()}{'...' if len(universe) > 5 else ''}"
+        )
+    return positions.astype(np.intp)
+
+
+def expert_design(X: Any, n_features: int) -> Any:
+    """X_expert as float64, dense or CSR, with the crowd's features."""
+    try:
+        design = check_array(X, accept_sparse="csr", dtype=np.float64, input_name="X_expert")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"X_expert: {error}; expected a finite N x {n_features} matrix") from None
+    if design.shape[1] != n_features:
+        raise ValueError(f"X_expert: found {design.shape[1]} features; expected {n_features}, as many as X")
+    return design
+
+
+def boolean_mask(name: str, mask: Any, n_rows: int) -> NDArray[np.bool_]:
+    """One boolean a row."""
+    values = np.asarray(mask)
+    if values.dtype != np.bool_:
+        raise TypeError(f"{name}: found dtype {values.dtype}; expected booleans, True for an expert's row")
+    if values.shape != (n_rows,):
+        raise ValueError(f"{name}: found shape {values.shape}; expected ({n_rows},), one for each row of X")
+    return values
+
+
+def _floats(name: str, values: Any) -> Floats:
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name}: found complex numbers; expected real ones")
+    if array.dtype.kind in "USmM":
+        raise ValueError(f"{name}: found dtype {array.dtype}; expected numbers")
+    try:
+        return np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: found values that are not numbers ({error}); expected numbers") from None

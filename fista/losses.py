@@ -1,0 +1,241 @@
+"""The smooth part: 1/2 ||M w - b||^2, where M stacks weighted data rows, expert rows and graph rows.
+
+As a quadratic it is ``1/2 <W, M'M W> - <M'b, W> + 1/2 ||b||^2``. `GramLoss` keeps the statistics M'M and
+M'b; `OperatorLoss` applies the rows themselves, which is cheaper when there are many features. With an
+intercept the rows are centred by their weighted means a task, which is the same as minimising over it.
+The graph rows ``E W'`` (b = 0; the weight of the term is in the edges) enter as ``W K`` with K = E'E.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import scipy.linalg as sla
+from numpy.typing import NDArray
+
+from fista.graphs import Graph
+from fista.rows import Rows
+
+__all__ = ["Centering", "GramLoss", "LeastSquares", "OperatorLoss", "QuadraticLoss"]
+
+Floats = NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+DENSE_LIMIT = 2000  # columns up to which M'M is decomposed whole for an unpenalised, coupled problem
+
+
+@dataclass(frozen=True)
+class Centering:
+    """Weighted means of features (D x 1 or D x T) and targets (T,) a task; zeros without an intercept."""
+
+    features: Floats
+    targets: Floats
+    fit_intercept: bool
+
+    @classmethod
+    def of(cls, blocks: Sequence[Rows], fit_intercept: bool) -> Centering:
+        if not fit_intercept:
+            D, T = blocks[0].shape
+            return cls(np.zeros((D, 1)), np.zeros(T), False)
+        mass = _sum([b.weight_sums() for b in blocks])
+        mass = np.where(mass > 0, mass, 1.0)  # a task without rows has means of zero
+        features = _sum([b.feature_sums() for b in blocks]) / mass
+        targets = _sum([b.target_sums() for b in blocks]) / mass
+        return cls(features, targets, True)
+
+    def intercept(self, W: Floats) -> Floats:
+        """The best intercept for W: mean target less mean fit, a task."""
+        if not self.fit_intercept:
+            return np.zeros(W.shape[1])
+        return np.asarray(self.targets - (self.features * W).sum(axis=0))
+
+
+def _sum(terms: Sequence[Floats]) -> Floats:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return np.asarray(total)
+
+
+class QuadraticLoss(Protocol):
+    """What the solver asks of a loss on W of shape D x T."""
+
+    shape: tuple[int, int]
+    linear: Floats  # M'b, D x T
+    energy: Floats  # ||b_t||^2 of the (centred) targets, (T,)
+    coupling: Floats | None  # K of the graph rows, T x T
+    blocks: Mapping[str, Rows]
+    graph: Graph | None
+    centering: Centering
+    column_norms: Floats  # of M before centring, D x 1 or D x T
+    target_norms: Floats  # of b before centring, (T,)
+    masses: Floats  # sum of the weights, (1,) or (T,)
+    n_terms: int  # the longest sum that a statistic takes, for the bounds on rounding
+
+    def hessian(self, W: Floats) -> Floats:
+        """M'M W."""
+
+    def lipschitz(self) -> tuple[float | Floats, bool]:
+        """The largest eigenvalue of M'M (a scalar, or one a task) and whether that is an upper bound."""
+
+    def least_squares(self) -> LeastSquares | None:
+        """The pseudo-inverse of M'M, where it can be had."""
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """The pseudo-inverse of M'M, block by block, on equilibrated coordinates (unit diagonal).
+
+    A block is one task, or all tasks at once where a graph couples them. Directions whose eigenvalue is
+    within rounding of zero are taken as the null space; that a gradient has nothing there but rounding is
+    checked by the certificate, through `outside`.
+    """
+
+    shape: tuple[int, int]
+    vectors: Floats  # blocks (or 1 for all of them) x n x n
+    values: Floats  # likewise x n x 1, zero in the null space
+    scale: Floats  # likewise x n x 1
+
+    @classmethod
+    def of(cls, H: Floats, shape: tuple[int, int]) -> LeastSquares:
+        """H is 1 x D x D (the same for all tasks), T x D x D, or 1 x DT x DT (tasks outermost)."""
+        diagonal = np.einsum("bii->bi", H)
+        scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        values, vectors = np.linalg.eigh(H * scale[:, :, None] * scale[:, None, :])
+        floor = 4 * H.shape[-1] * EPS * np.maximum(values[:, -1:], 0.0)
+        values = np.where(values > floor, values, 0.0)
+        return cls(shape, vectors, values[:, :, None], scale[:, :, None])
+
+    def _equilibrated(self, G: Floats) -> Floats:
+        return np.asarray(self.scale * G.T.reshape(-1, self.scale.shape[1], 1))
+
+    def _spectrum(self, G: Floats) -> Floats:
+        return np.asarray(self.vectors.transpose(0, 2, 1) @ self._equilibrated(G))
+
+    def _inverse(self) -> Floats:
+        positive = self.values > 0
+        return np.where(positive, 1.0 / np.where(positive, self.values, 1.0), 0.0)
+
+    def solve(self, G: Floats) -> Floats:
+        """(M'M)^+ G, D x T."""
+        V = self.scale * (self.vectors @ (self._inverse() * self._spectrum(G)))
+        return np.asarray(V.reshape(self.shape[1], self.shape[0]).T)
+
+    def length(self, G: Floats) -> Floats:
+        """<G, (M'M)^+ G>^(1/2), a block."""
+        return np.asarray(np.sqrt((self._inverse() * np.square(self._spectrum(G))).sum(axis=(1, 2))))
+
+    def outside(self, G: Floats) -> Floats:
+        """The norm of what G (equilibrated) has in the null space, a block."""
+        in_null = np.where(self.values > 0, 0.0, self._spectrum(G))
+        return np.asarray(np.sqrt(np.square(in_null).sum(axis=(1, 2))))
+
+    def size(self, E: Floats) -> Floats:
+        """The norm of E (equilibrated), a block."""
+        return np.asarray(np.sqrt(np.square(self._equilibrated(E)).sum(axis=(1, 2))))
+
+    def smallest(self) -> Floats:
+        """The smallest non-zero eigenvalue (equilibrated), a block; inf where M is zero."""
+        return np.asarray(np.where(self.values > 0, self.values, np.inf).min(axis=(1, 2)))
+
+
+class _Quadratic:
+    """What both forms share: the blocks of rows, their centring, the graph."""
+
+    def __init__(self, blocks: Mapping[str, Rows], centering: Centering, graph: Graph | None = None) -> None:
+        self.blocks, self.centering = blocks, centering
+        self.graph = graph if graph is not None and graph.weight.any() else None
+        self.coupling = None if self.graph is None else self.graph.laplacian()
+        rows = list(blocks.values())
+        self.shape = rows[0].shape
+        W0 = np.zeros(self.shape)
+        residuals = [b.residual(W0, centering.intercept(W0)) for b in rows]
+        self.energy = _sum([b.energy(R) for b, R in zip(rows, residuals, strict=True)])
+        # Magnitudes before centring, for the bounds on rounding.
+        self.column_norms = np.sqrt(_sum([b.squared_norms() for b in rows]))
+        self.target_norms = np.sqrt(_sum([b.target_energy() for b in rows]))
+        self.masses = _sum([b.weight_sums() for b in rows])
+        self.n_terms = sum(b.n_rows for b in rows) + sum(self.shape) + 10
+        self.linear = _sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)])
+
+    @cached_property
+    def _coupling_norm(self) -> float:
+        if self.coupling is None:
+            return 0.0
+        if len(self.coupling) <= 500:
+            return float(np.linalg.eigvalsh(self.coupling)[-1])
+        return float(2 * self.coupling.diagonal().max())  # Gershgorin, for a Laplacian
+
+
+class GramLoss(_Quadratic):
+    """The loss through its statistics: G = X'X (D x D, or T x D x D) and M'b."""
+
+    def __init__(self, blocks: Mapping[str, Rows], centering: Centering, graph: Graph | None = None) -> None:
+        super().__init__(blocks, centering, graph)
+        grams = [b.gram(centering.features) for b in blocks.values()]
+        self.gram = _sum([G if G.ndim == max(g.ndim for g in grams) else G[None] for G in grams])
+
+    def hessian(self, W: Floats) -> Floats:
+        per_task = self.gram.ndim == 3
+        HW = np.matmul(self.gram, W.T[:, :, None])[:, :, 0].T if per_task else self.gram @ W
+        if self.coupling is not None:
+            HW = HW + W @ self.coupling
+        return np.asarray(HW)
+
+    def lipschitz(self) -> tuple[float | Floats, bool]:
+        D = self.shape[0]
+        largest = np.maximum(np.linalg.eigvalsh(self.gram)[..., -1], 0.0)
+        if self.coupling is not None:
+            largest = largest.max() + self._coupling_norm
+        # An eigenvalue of a symmetric matrix is computed to within a small multiple of D eps ||G||.
+        largest = largest * (1 + 10 * D * EPS)
+        return (largest if np.ndim(largest) else float(largest)), True
+
+    def least_squares(self) -> LeastSquares | None:
+        return self._least_squares
+
+    @cached_property
+    def _least_squares(self) -> LeastSquares | None:
+        D, T = self.shape
+        if self.coupling is None:
+            return LeastSquares.of(self.gram if self.gram.ndim == 3 else self.gram[None], self.shape)
+        if D * T > DENSE_LIMIT:
+            return None
+        grams = self.gram if self.gram.ndim == 3 else [self.gram] * T
+        H = sla.block_diag(*grams) + np.kron(self.coupling, np.eye(D))
+        return LeastSquares.of(H[None], self.shape)
+
+
+class OperatorLoss(_Quadratic):
+    """The loss through its rows: one product with X and one with X' an application."""
+
+    def hessian(self, W: Floats) -> Floats:
+        mean = self.centering.features
+        shift = -(mean * W).sum(axis=0) if self.centering.fit_intercept else None
+        HW = np.zeros(self.shape)
+        for block in self.blocks.values():
+            R = block.residual(W, shift, targets=False)
+            HW -= block.adjoint(R)
+            if shift is not None:
+                HW += mean * block.task_sums(R)
+        if self.coupling is not None:
+            HW += W @ self.coupling
+        return HW
+
+    def lipschitz(self) -> tuple[float | Floats, bool]:
+        """A power iteration from below: the solver must backtrack from it."""
+        W = np.random.default_rng(0).standard_normal(self.shape)
+        estimate = 0.0
+        for _ in range(10):
+            norm = float(np.linalg.norm(W))
+            if norm == 0:
+                break
+            W = self.hessian(W / norm)
+            estimate = float(np.linalg.norm(W))
+        return estimate, False
+
+    def least_squares(self) -> LeastSquares | None:
+        return None

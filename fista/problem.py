@@ -1,0 +1,111 @@
+"""A composite problem: 1/2 ||M w - b||^2 + beta ||W||_F^2 + Omega(W)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fista.losses import QuadraticLoss
+from fista.penalties import Penalty
+
+__all__ = ["Problem"]
+
+Floats = NDArray[np.float64]
+Scalars = float | Floats  # one number, or one a task where the tasks are independent of each other
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The loss, the penalty and the ridge weight beta.
+
+    ``W`` in the methods is D x T, or K x D x T where the penalty splits W into K parts. Where neither the
+    penalty nor a graph ties the tasks to each other they are solved side by side, each with its own step,
+    momentum and dual scaling: `inner` then returns one number a task. With ``independent`` the promise of
+    the stopping rule, too, is made to every task by itself.
+    """
+
+    loss: QuadraticLoss
+    penalty: Penalty
+    ridge: float = 0.0
+    independent: bool = False
+
+    def __post_init__(self) -> None:
+        if self.independent and not self.separable:
+            raise ValueError("independent: found True for tied tasks; expected a separable problem")
+        if self.ridge and self.penalty.n_parts > 1:
+            raise ValueError(
+                f"ridge: found {self.ridge:g} with a penalty of {self.penalty.n_parts} parts; "
+                "expected 0, its dual is not available"
+            )
+
+    @cached_property
+    def separable(self) -> bool:
+        return self.penalty.separable and self.loss.coupling is None
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """The tasks that nothing but the loss acts on, (T,)."""
+        return self.penalty.unpenalised(self.loss.shape[1]) & (self.ridge == 0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        n_parts = self.penalty.n_parts
+        return self.loss.shape if n_parts == 1 else (n_parts, *self.loss.shape)
+
+    def total(self, W: Floats) -> Floats:
+        """The sum of the parts, D x T."""
+        return W if self.penalty.n_parts == 1 else W.sum(axis=0)
+
+    def inner(self, A: Floats, B: Floats) -> Scalars:
+        """<A, B>, one a task where the tasks are independent."""
+        product = A * B
+        return np.asarray(product.sum(axis=0)) if self.separable else float(product.sum())
+
+    def hessian(self, W: Floats) -> Floats:
+        """The Hessian of the smooth part applied to the sum of the parts, D x T."""
+        total = self.total(W)
+        HW = self.loss.hessian(total)
+        return HW + (2 * self.ridge) * total if self.ridge else HW
+
+    @cached_property
+    def lipschitz(self) -> tuple[Scalars, bool]:
+        """The Lipschitz constant of the gradient in W, and whether it is certainly an upper bound.
+
+        K parts act on the residual together, which multiplies the largest eigenvalue by K.
+        """
+        largest, exact = self.loss.lipschitz()
+        if not self.separable:
+            largest = float(np.max(largest))
+        L = np.asarray(largest * self.penalty.n_parts + 2 * self.ridge)
+        L = np.where(L > 0, L, 1.0)  # where M = 0 any step will do
+        return (L if L.ndim else float(L)), exact
+
+    def penalty_value(self, W: Floats) -> Scalars:
+        return self.penalty.task_values(W) if self.separable else self.penalty.value(W)  # type: ignore[attr-defined]
+
+    def polar(self, G: Floats) -> Scalars:
+        return self.penalty.task_polars(G) if self.separable else self.penalty.polar(G)  # type: ignore[attr-defined]
+
+    def at_zero(self) -> Floats:
+        """F(0) a task: half the (centred) energy of the targets, (T,)."""
+        return 0.5 * self.loss.energy
+
+    def lambda_max(self) -> float:
+        """The smallest factor on the weights of the penalty at which W = 0 is optimal."""
+        return self.penalty.polar(self.loss.linear)
+
+    def start(self) -> Floats:
+        """Zero, and the least-squares solution for tasks that nothing but the loss acts on."""
+        W = np.zeros(self.shape)
+        if self.free.any() and (solver := self.loss.least_squares()) is not None:
+            solution = np.where(self.free, solver.solve(self.loss.linear), 0.0)
+            # of several parts, one that costs nothing takes it all
+            W.reshape(-1, *self.loss.shape)[self._free_part()] = solution
+        return W
+
+    def _free_part(self) -> int:
+        parts = getattr(self.penalty, "penalties", (self.penalty,))
+        return next(k for k, p in enumerate(parts) if p.unpenalised(self.loss.shape[1]).any())

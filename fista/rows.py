@@ -1,0 +1,226 @@
+"""Weighted rows of data: a design that all tasks share, or one design a task.
+
+A block of rows contributes ``1/2 sum_i omega_i (y_i - x_i w_t - c_t)^2`` to the loss, where omega is the
+sample weight times the factor of the block in the objective. Blocks know only products with their rows;
+what is summed from them (Gram matrices, residual energies) is the business of `losses` and `certificate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+__all__ = ["Rows", "SharedRows", "TaskRows"]
+
+Floats = NDArray[np.float64]
+
+
+class Rows(Protocol):
+    """One block of weighted rows. Residuals have the layout of its targets."""
+
+    n_rows: int
+    shape: tuple[int, int]  # D x T
+    size: int  # stored entries of the design
+
+    @property
+    def shared_gram(self) -> bool:
+        """Whether all tasks have the same rows with the same weights."""
+
+    def weight_sums(self) -> Floats:
+        """Sum of omega: (1,) if all tasks share them, else (T,)."""
+
+    def feature_sums(self) -> Floats:
+        """Sum of omega_i x_i, D x 1 or D x T."""
+
+    def squared_norms(self) -> Floats:
+        """Sum of omega_i x_i^2, D x 1 or D x T."""
+
+    def target_sums(self) -> Floats:
+        """Sum of omega_i y_i, (T,)."""
+
+    def target_energy(self) -> Floats:
+        """Sum of omega_i y_i^2, (T,)."""
+
+    def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
+        """Y - x w - c, or -(x w + c) without the targets."""
+
+    def adjoint(self, R: Floats) -> Floats:
+        """X' (omega * R), D x T."""
+
+    def task_sums(self, R: Floats) -> Floats:
+        """Sum of omega_i R_i, (T,)."""
+
+    def energy(self, R: Floats) -> Floats:
+        """Sum of omega_i R_i^2, (T,)."""
+
+    def spread(self, values: Floats) -> Floats:
+        """One value a task, in the layout of a residual."""
+
+    def dual_rows(self, R: Floats) -> Floats:
+        """sqrt(omega) * R in the caller's order of rows."""
+
+    def gram(self, center: Floats) -> Floats:
+        """Sum of omega_i (x_i - center)(x_i - center)', D x D if shared, else T x D x D."""
+
+
+def _stored(X: Any) -> int:
+    return int(X.size)  # of a sparse matrix, the stored entries
+
+
+def _squares(X: Any) -> Any:
+    return X * X if isinstance(X, np.ndarray) else X.power(2)
+
+
+def _weighted_gram(X: Any, weight: Floats, center: Floats) -> Floats:
+    """X' diag(weight) X about a center, for dense or sparse X; the center of a dense X is taken off first."""
+    design: Any = X
+    if sp.issparse(X):
+        G = np.asarray((design.T @ sp.diags_array(weight) @ design).todense())
+        sums = design.T @ weight
+        return np.asarray(
+            G - np.outer(center, sums) - np.outer(sums, center) + weight.sum() * np.outer(center, center)
+        )
+    scaled = X - center if center.any() else X
+    if np.all(weight == weight[:1]):
+        return np.asarray((scaled.T @ scaled) * (weight[0] if len(weight) else 1.0))
+    scaled = scaled * np.sqrt(weight)[:, None]
+    return np.asarray(scaled.T @ scaled)
+
+
+class SharedRows:
+    """Rows x_i that every task shares; targets N x T and weights N x 1 or N x T."""
+
+    def __init__(self, X: Any, Y: Floats, weight: Floats) -> None:
+        self.X, self.Y, self.weight = X, Y, weight
+        self.n_rows = X.shape[0]
+        self.shape = (X.shape[1], Y.shape[1])
+        self.size = _stored(X)
+        self.shared_gram = weight.shape[1] == 1
+
+    def weight_sums(self) -> Floats:
+        return np.asarray(self.weight.sum(axis=0))
+
+    def feature_sums(self) -> Floats:
+        return np.asarray(self.X.T @ self.weight)
+
+    def squared_norms(self) -> Floats:
+        return np.asarray(_squares(self.X).T @ self.weight)
+
+    def target_sums(self) -> Floats:
+        return self.task_sums(self.Y)
+
+    def target_energy(self) -> Floats:
+        return self.energy(self.Y)
+
+    def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
+        R = self.X @ W
+        if intercept is not None:
+            R += self.spread(intercept)
+        return self.Y - R if targets else -R
+
+    def adjoint(self, R: Floats) -> Floats:
+        return np.asarray(self.X.T @ (self.weight * R))
+
+    def task_sums(self, R: Floats) -> Floats:
+        return np.asarray((self.weight * R).sum(axis=0))
+
+    def energy(self, R: Floats) -> Floats:
+        return np.asarray((self.weight * R * R).sum(axis=0))
+
+    def spread(self, values: Floats) -> Floats:
+        return values
+
+    def dual_rows(self, R: Floats) -> Floats:
+        return np.asarray(np.sqrt(self.weight) * R)
+
+    def gram(self, center: Floats) -> Floats:
+        if self.shared_gram:
+            return _weighted_gram(self.X, self.weight[:, 0], center[:, 0])
+        T = self.shape[1]
+        center = np.broadcast_to(center, self.shape)
+        return np.stack([_weighted_gram(self.X, self.weight[:, t], center[:, t]) for t in range(T)])
+
+
+class TaskRows:
+    """Rows that belong to one task each; targets, weights and task positions (N,)."""
+
+    shared_gram = False
+
+    def __init__(self, X: Any, y: Floats, weight: Floats, task: NDArray[np.intp], n_tasks: int) -> None:
+        self.order = np.argsort(task, kind="stable")
+        self.task = task[self.order]
+        X = X[self.order]
+        self.y, self.weight = y[self.order], weight[self.order]
+        self.n_rows = X.shape[0]
+        self.shape = (X.shape[1], n_tasks)
+        self.size = _stored(X)
+        ends = np.searchsorted(self.task, np.arange(n_tasks + 1))
+        self._slices = [slice(a, b) for a, b in pairwise(ends)]
+        self._blocks = [X[rows] for rows in self._slices]
+
+    def _tasks(self) -> Iterator[tuple[int, slice, Any]]:
+        """Each task that has rows: its position, where its rows lie, its design."""
+        for t, (rows, X) in enumerate(zip(self._slices, self._blocks, strict=True)):
+            if rows.stop > rows.start:
+                yield t, rows, X
+
+    def weight_sums(self) -> Floats:
+        return self.task_sums(np.ones(self.n_rows))
+
+    def feature_sums(self) -> Floats:
+        return self.adjoint(np.ones(self.n_rows))
+
+    def squared_norms(self) -> Floats:
+        out = np.zeros(self.shape)
+        for t, rows, X in self._tasks():
+            out[:, t] = _squares(X).T @ self.weight[rows]
+        return out
+
+    def target_sums(self) -> Floats:
+        return self.task_sums(self.y)
+
+    def target_energy(self) -> Floats:
+        return self.energy(self.y)
+
+    def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
+        fitted = np.empty(self.n_rows)
+        for t, rows, X in self._tasks():
+            fitted[rows] = X @ W[:, t]
+        if intercept is not None:
+            fitted += self.spread(intercept)
+        return self.y - fitted if targets else -fitted
+
+    def adjoint(self, R: Floats) -> Floats:
+        out = np.zeros(self.shape)
+        weighted = self.weight * R
+        for t, rows, X in self._tasks():
+            out[:, t] = X.T @ weighted[rows]
+        return out
+
+    def task_sums(self, R: Floats) -> Floats:
+        sums: Any = np.bincount(self.task, weights=self.weight * R, minlength=self.shape[1])
+        return np.asarray(sums, dtype=np.float64)
+
+    def energy(self, R: Floats) -> Floats:
+        return self.task_sums(R * R)
+
+    def spread(self, values: Floats) -> Floats:
+        return values[self.task]
+
+    def dual_rows(self, R: Floats) -> Floats:
+        out = np.empty(self.n_rows)
+        out[self.order] = np.sqrt(self.weight) * R
+        return out
+
+    def gram(self, center: Floats) -> Floats:
+        D, T = self.shape
+        out = np.zeros((T, D, D))
+        center = np.broadcast_to(center, self.shape)
+        for t, rows, X in self._tasks():
+            out[t] = _weighted_gram(X, self.weight[rows], center[:, t])
+        return out
