@@ -36,6 +36,7 @@ __all__ = ["Certificate", "certify", "gap_from_statistics"]
 
 Floats = NDArray[np.float64]
 UNIT = float(np.finfo(np.float64).eps) / 2
+TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats) -> tuple[Scalar
     energy = np.maximum(energy - problem.inner(loss.linear + G, total), 0.0)
     magnitude = _magnitude(problem, total)
     gamma = _gamma(loss.n_terms)
-    E = gamma * loss.column_norms * magnitude if problem.free.any() else np.zeros((1, 1))
+    E = gamma * loss.column_norms * magnitude if problem.free.any() else None
     gap, _, _ = _best_gap(problem, W, G, energy, E, refine=False)
     rounding = gamma * (2 * np.square(_join(problem, magnitude)) + problem.penalty_value(W))
     return (gap, rounding) if problem.independent else (np.sum(gap), np.sum(rounding))
@@ -137,9 +138,7 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
     size = _join(problem, magnitude)
-    rounding = gamma * ((3 + np.abs(scale)) * size * np.sqrt(energy) + omega + ridge) + np.square(
-        gamma * size
-    )
+    rounding = gamma * ((3 + scale) * size * np.sqrt(energy) + omega + ridge) + np.square(gamma * size)
     targets = tol * problem.at_zero()
     if problem.independent:
         converged = bool(np.all(gap <= targets + rounding))
@@ -180,7 +179,7 @@ def _residual_statistics(problem: Problem, W: Floats, intercept: Floats) -> tupl
 
 
 def _best_gap(
-    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats, *, refine: bool
+    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats | None, *, refine: bool
 ) -> tuple[Scalars, Scalars, str]:
     """The smallest gap(s) found, its scale s, and why it is infinite if it is."""
     free = problem.free
@@ -196,30 +195,34 @@ def _best_gap(
     return np.where(free, free_gap, gap), np.where(free, 1.0, scale), reason
 
 
-def _norm_gap(problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats) -> tuple[Scalars, Scalars]:
-    """Beta = 0: the best s with polar(s M'r) <= 1, a parabola clipped to an interval."""
+def _norm_gap(
+    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats | None
+) -> tuple[Scalars, Scalars]:
+    """Without a ridge: the best s with polar(s M'r) <= 1, a parabola clipped to an interval.
+
+    The best s tends to 1; that it stays below 2 keeps rounding bounded where the residual vanishes.
+    """
     fit = problem.inner(problem.total(W), G)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        limit = np.divide(1.0, problem.polar(G) + problem.polar(E))
-        best = np.where(np.greater(energy, 0), 1.0 + np.divide(fit, energy), 0.0)
-    scale = np.minimum(np.maximum(best, -limit), limit)
+    bound = problem.polar(G) + (problem.polar(E) if E is not None else 0.0)
+    limit = np.minimum(1.0 / np.maximum(bound, TINY), 2.0)
+    scale = np.minimum(np.maximum(1.0 + fit / np.maximum(energy, TINY), 0.0), limit)
     gap = 0.5 * np.square(1.0 - scale) * energy + problem.penalty_value(W) - scale * fit
     return np.maximum(gap, 0.0), scale
 
 
 def _ridge_gap(
-    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats, *, refine: bool
+    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats | None, *, refine: bool
 ) -> tuple[Scalars, Scalars]:
-    """Beta > 0: the elastic-net dual at s = 1 and at the scaled point of the ridge taken as rows of M.
+    """With a ridge: the elastic-net dual at s = 1 and at the scaled point of the ridge taken as rows of M.
 
     At the latter it is at least as good as the norm's own dual there, since s (G - 2 beta W) is a point of
     the dual ball at distance 2 beta s ||W|| from s G. ``refine`` then seeks the best s by bisection on the
-    derivative, which increases in s; it lies between 0 and the best s without the distance term.
+    derivative, which increases in s, between 0 and 2.
     """
     beta = problem.ridge
     fit, square = problem.inner(W, G), problem.inner(W, W)
     omega = problem.penalty_value(W)
-    error = np.sqrt(problem.inner(E, E))
+    error = 0.0 if E is None else np.sqrt(problem.inner(E, E))
 
     def gap(s: Scalars) -> Scalars:
         beyond = problem.penalty.prox(s * G, 1.0)
@@ -227,15 +230,12 @@ def _ridge_gap(
         smooth = 0.5 * np.square(1.0 - s) * energy + beta * square
         return np.asarray(smooth + omega - s * fit + np.square(distance) / (4 * beta))
 
-    augmented = energy + 2 * beta * square
-    with np.errstate(divide="ignore", invalid="ignore"):
-        limit = np.divide(1.0, problem.polar(G - 2 * beta * W))
-        best = np.where(np.greater(augmented, 0), 1.0 + np.divide(fit - 2 * beta * square, augmented), 0.0)
-        highest = np.where(np.greater(energy, 0), 1.0 + np.divide(fit, energy), 1.0)
-    scaled = np.minimum(np.maximum(best, -limit), limit)
+    augmented = np.maximum(energy + 2 * beta * square, TINY)
+    limit = np.minimum(1.0 / np.maximum(problem.polar(G - 2 * beta * W), TINY), 2.0)
+    scaled = np.minimum(np.maximum(1.0 + (fit - 2 * beta * square) / augmented, 0.0), limit)
     candidates = [np.ones_like(scaled), scaled]
     if refine:
-        low, high = np.zeros_like(scaled), np.maximum(highest, 0.0)
+        low, high = np.zeros_like(scaled), np.full_like(scaled, 2.0)
         for _ in range(50):
             middle = 0.5 * (low + high)
             beyond = problem.penalty.prox(middle * G, 1.0)
@@ -248,11 +248,11 @@ def _ridge_gap(
     return np.maximum(gaps.min(axis=0), 0.0), scale
 
 
-def _least_squares_gap(problem: Problem, G: Floats, E: Floats) -> tuple[Scalars, Scalars, str]:
+def _least_squares_gap(problem: Problem, G: Floats, E: Floats | None) -> tuple[Scalars, Scalars, str]:
     """No penalty: F(W) - F* = 1/2 <G, (M'M)^+ G>, with room for an error of E in G."""
     ones = np.ones(problem.loss.shape[1]) if problem.separable else 1.0
     solver = problem.loss.least_squares()
-    if solver is None:
+    if solver is None or E is None:
         return np.inf * ones, ones, "unpenalised, and the rank of the design is unknown"
     gaps = 0.5 * np.square(solver.length(G) + solver.size(E) / np.sqrt(solver.smallest()))
     proved = solver.outside(G) <= solver.size(E)

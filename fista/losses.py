@@ -100,14 +100,19 @@ class LeastSquares:
     scale: Floats  # likewise x n x 1
 
     @classmethod
-    def of(cls, H: Floats, shape: tuple[int, int]) -> LeastSquares:
-        """H is 1 x D x D (the same for all tasks), T x D x D, or 1 x DT x DT (tasks outermost)."""
+    def of(cls, H: Floats, shape: tuple[int, int], noise: Floats) -> LeastSquares:
+        """H is 1 x D x D (the same for all tasks), T x D x D, or 1 x DT x DT (tasks outermost).
+
+        A column of M whose norm is at most ``noise`` (D x T or D x 1) is what centring left of a constant:
+        it counts as zero.
+        """
         diagonal = np.einsum("bii->bi", H)
-        scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        kept = diagonal > np.square(noise.T.reshape(-1, H.shape[-1]))
+        scale = kept / np.sqrt(np.where(kept, diagonal, 1.0))
         values, vectors = np.linalg.eigh(H * scale[:, :, None] * scale[:, None, :])
         floor = 4 * H.shape[-1] * EPS * np.maximum(values[:, -1:], 0.0)
         values = np.where(values > floor, values, 0.0)
-        return cls(shape, vectors, values[:, :, None], scale[:, :, None])
+        return cls(shape, vectors, values[:, :, None], np.where(kept, scale, 1.0)[:, :, None])
 
     def _equilibrated(self, G: Floats) -> Floats:
         return np.asarray(self.scale * G.T.reshape(-1, self.scale.shape[1], 1))
@@ -200,13 +205,15 @@ class GramLoss(_Quadratic):
     @cached_property
     def _least_squares(self) -> LeastSquares | None:
         D, T = self.shape
+        noise = self.n_terms * EPS * self.column_norms
         if self.coupling is None:
-            return LeastSquares.of(self.gram if self.gram.ndim == 3 else self.gram[None], self.shape)
+            grams = self.gram if self.gram.ndim == 3 else self.gram[None]
+            return LeastSquares.of(grams, self.shape, noise)
         if D * T > DENSE_LIMIT:
             return None
-        grams = self.gram if self.gram.ndim == 3 else [self.gram] * T
-        H = sla.block_diag(*grams) + np.kron(self.coupling, np.eye(D))
-        return LeastSquares.of(H[None], self.shape)
+        blocks = self.gram if self.gram.ndim == 3 else [self.gram] * T
+        H = sla.block_diag(*blocks) + np.kron(self.coupling, np.eye(D))
+        return LeastSquares.of(H[None], self.shape, np.broadcast_to(noise, self.shape))
 
 
 class OperatorLoss(_Quadratic):

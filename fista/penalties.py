@@ -43,10 +43,11 @@ class Penalty(Protocol):
         """For each task, whether Omega leaves its coefficients free."""
 
 
-def _ratio(numerator: Floats, weight: Floats | float) -> Floats:
-    """Numerator / weight for the polar of a weighted norm: 0/0 = 0 and x/0 = inf."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(numerator == 0, 0.0, numerator / np.asarray(weight))
+def _over(size: float, weight: float) -> float:
+    """Divide for the polar of a weighted norm: 0/0 = 0 and x/0 = inf."""
+    if size == 0:
+        return 0.0
+    return float(size / weight) if weight > 0 else np.inf
 
 
 class L1:
@@ -75,10 +76,13 @@ class L1:
         return np.asarray(V - np.minimum(np.maximum(V, -threshold), threshold))
 
     def polar(self, G: Floats) -> float:
-        return float(self.task_polars(G).max(initial=0.0))
+        return float(self.task_polars(G).max())
 
     def task_polars(self, G: Floats) -> Floats:
-        return _ratio(np.abs(G).max(axis=0, initial=0.0), self.alpha)
+        sizes = np.abs(G).max(axis=0)
+        positive = np.greater(self.alpha, 0)
+        quotients = sizes / np.where(positive, self.alpha, 1.0)
+        return np.where(positive, quotients, np.where(sizes > 0, np.inf, 0.0))
 
     def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
         return np.broadcast_to(np.equal(self.alpha, 0), (n_tasks,))
@@ -98,52 +102,53 @@ class _GroupNorm:
 
 
 class _L21(_GroupNorm):
-    axis: int  # along which a group lies
+    groups: str  # the axis that numbers the groups: "d" for rows, "t" for columns
+
+    def _norms(self, W: Floats) -> Floats:
+        return np.asarray(np.sqrt(np.einsum(f"dt,dt->{self.groups}", W, W)))
 
     def value(self, W: Floats) -> float:
-        return float(self.alpha * np.linalg.norm(W, axis=self.axis).sum())
+        return float(self.alpha * self._norms(W).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        threshold = step * self.alpha
-        norms = np.sqrt(np.square(V).sum(axis=self.axis, keepdims=True))
-        return np.asarray(V * (1.0 - threshold / np.maximum(norms, max(float(threshold), TINY))))
+        threshold = float(step) * self.alpha
+        shrink = 1.0 - threshold / np.maximum(self._norms(V), max(threshold, TINY))
+        return V * (shrink[:, None] if self.groups == "d" else shrink)
 
     def polar(self, G: Floats) -> float:
-        return float(_ratio(np.linalg.norm(G, axis=self.axis), self.alpha).max(initial=0.0))
+        return _over(self._norms(G).max(), self.alpha)
 
 
 class RowL21(_L21):
     """alpha * sum_d ||W_d.||_2: a feature is used by all tasks or by none."""
 
-    axis = 1
+    groups = "d"
 
 
 class ColumnL21(_L21):
     """alpha * sum_t ||W_.t||_2: a task has coefficients or has none."""
 
-    axis = 0
+    groups = "t"
 
 
 class RowL1Linf(_GroupNorm):
     """alpha * sum_d max_t |W_dt|, the l1/l-infinity norm of Jalali et al."""
 
     def value(self, W: Floats) -> float:
-        return float(self.alpha * np.abs(W).max(axis=1, initial=0.0).sum())
+        return float(self.alpha * np.abs(W).max(axis=1).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         # Moreau: V minus its projection on the l1 ball of that radius, which is V clipped at the level tau
-        # that takes exactly `radius` of l1 norm off the row (0 if the row has no more than that).
+        # that takes exactly `radius` of l1 norm off the row (0 if the row has no more than that). With k
+        # entries above it the level is (sum of the k largest - radius) / k; the right k has the highest.
         radius = step * self.alpha
-        sizes = -np.sort(-np.abs(V), axis=1)
-        excess = np.cumsum(sizes, axis=1) - radius
-        ranks = np.arange(1, V.shape[1] + 1)
-        support = np.maximum(np.count_nonzero(sizes * ranks > excess, axis=1), 1)
-        tau = np.take_along_axis(excess, support[:, None] - 1, axis=1) / support[:, None]
-        tau = np.maximum(tau, 0.0)
+        largest_sums = -np.cumsum(np.sort(-np.abs(V), axis=1), axis=1)
+        levels = (largest_sums - radius) / np.arange(1, V.shape[1] + 1)
+        tau = np.maximum(levels.max(axis=1, keepdims=True), 0.0)
         return np.asarray(np.minimum(np.maximum(V, -tau), tau))
 
     def polar(self, G: Floats) -> float:
-        return float(_ratio(np.abs(G).sum(axis=1), self.alpha).max(initial=0.0))
+        return _over(np.abs(G).sum(axis=1).max(), self.alpha)
 
 
 class InfimalConvolution:

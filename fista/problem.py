@@ -57,12 +57,11 @@ class Problem:
 
     def total(self, W: Floats) -> Floats:
         """The sum of the parts, D x T."""
-        return W if self.penalty.n_parts == 1 else W.sum(axis=0)
+        return W if self.penalty.n_parts == 1 else sum(W[1:], start=W[0])
 
     def inner(self, A: Floats, B: Floats) -> Scalars:
         """<A, B>, one a task where the tasks are independent."""
-        product = A * B
-        return np.asarray(product.sum(axis=0)) if self.separable else float(product.sum())
+        return np.einsum("dt,dt->t", A, B) if self.separable else float(np.vdot(A, B))
 
     def hessian(self, W: Floats) -> Floats:
         """The Hessian of the smooth part applied to the sum of the parts, D x T."""

@@ -118,7 +118,7 @@ class SharedRows:
         return self.energy(self.Y)
 
     def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
-        R = self.X @ W
+        R = np.asarray(self.X @ W)
         if intercept is not None:
             R += self.spread(intercept)
         return self.Y - R if targets else -R

@@ -53,11 +53,12 @@ def fista(problem: Problem, start: Floats) -> Iterator[State]:
             V = prox(Z - gradient / L, 1.0 / L)
             HV = problem.hessian(V)
         # Restart where the momentum points uphill: <Z - V, V - W> > 0.
-        onward = np.less_equal(inner(Z - V, V - W), 0.0)
+        step = V - W
+        onward = np.less_equal(inner(Z - V, step), 0.0)
         t_next = 0.5 + np.sqrt(0.25 + t * t)
         momentum = onward * ((t - 1.0) / t_next)
         t = 1.0 + onward * (t_next - 1.0)
-        Z = V + momentum * (V - W)
+        Z = V + momentum * step
         HZ = HV + momentum * (HV - HW)
         W, HW = V, HV
         n_iter += 1
@@ -86,8 +87,9 @@ def minimize(
 ) -> tuple[State, Certificate]:
     """Iterate until the duality gap is at most tol * F(0), or for max_iter iterations.
 
-    The gap is watched through the statistics that the iteration has at hand, at every tenth of the
-    iterations so far; the certificate that is returned is computed afresh from the rows and must pass too.
+    The gap is watched through the statistics that the iteration has at hand, each time that the count of
+    iterations has grown by a fifth; the certificate that is returned is computed afresh from the rows and
+    must pass too.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def minimize(
         last = state.n_iter >= max_iter
         if not last and state.n_iter < next_check:
             continue
-        next_check = state.n_iter + 1 + state.n_iter // 10
+        next_check = state.n_iter + 1 + state.n_iter // 5
         gap, rounding = gap_from_statistics(problem, state.W, state.HW)
         if last or np.all(gap <= target + rounding):
             certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)

@@ -1,0 +1,47 @@
+# Everything runs in a private environment, .venv, made on first use with the tested versions.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help verify test test-deep bench docs lint clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+# One stamp a set of extras: make installs again only when the project's files have changed.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.verify: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $@ $(VENV)/.verify
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs,plot]"
+	@touch $@
+
+verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and real data (ARGS="--help")
+	$(RUN) -m verification $(ARGS)
+
+test: $(VENV)/.test  ## lint, types and all tests
+	$(RUN) -m pytest -n auto $(ARGS)
+
+test-deep: $(VENV)/.test  ## 2,000 random problems for each objective and design, about an hour on 2 cores
+	$(RUN) -m pytest -n auto -m deep tests/verification/test_deep_agreement.py $(ARGS)
+
+bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
+	$(RUN) benchmarks/speed.py $(ARGS)
+
+docs: $(VENV)/.docs  ## API reference from the docstrings, into docs/
+	$(RUN) -m pdoc --docformat numpy --math --output-directory docs fista formulations verification
+
+lint: $(VENV)/.test  ## ruff and mypy only
+	$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
+
+clean:  ## remove the environment and everything generated
+	rm -rf $(VENV) docs build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

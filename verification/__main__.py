@@ -1,0 +1,160 @@
+"""``python -m verification``: every objective, both designs, random and real data, every oracle.
+
+Exit status: 0 if everything agrees, 1 if anything disagrees, is not certified, or too little was decided;
+2 for a wrong call; 130 after Ctrl-C, with the table of what was done by then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import fista
+from verification.agreement import SOLVERS, solvers_for, verify
+from verification.datasets import DataSet, random_sets, read_csv, read_npz, real_sets
+from verification.report import Report
+from verification.strategies import GRAPH, OBJECTIVES, SPARSITY
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the return value is the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        problems = list(_problems(options))
+    except (OSError, ValueError) as error:
+        print(f"mtl-verify: {error}", file=sys.stderr)
+        return 2
+    report = Report()
+    interrupted = False
+    try:
+        for k, (objective, data) in enumerate(problems):
+            _progress(f"{k + 1}/{len(problems)} {objective} on {data.name} ({data.design})")
+            solvers = [s for s in solvers_for(objective) if s in options.solvers]
+            model = _model(objective, data, options.level)
+            report.add(data.name, verify(model, solvers=solvers, **data.arguments(objective)))
+    except KeyboardInterrupt:
+        interrupted = True
+    except (TypeError, ValueError) as error:
+        if options.data is None:
+            raise
+        _progress("")
+        print(f"mtl-verify: {options.data}: {error}", file=sys.stderr)
+        return 2
+    _progress("")
+    print(report.table())
+    for finding in report.findings():
+        print(finding)
+    print(report.summary())
+    if interrupted:
+        print(f"interrupted: {len(report.entries)} of {len(problems)} problems done")
+    if options.json is not None:
+        report.write_json(options.json)
+    return 130 if interrupted else 0 if report.passed else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mtl-verify",
+        description="Verify FISTA against CVXPY on random crowd/expert problems and on real data.",
+    )
+    parser.add_argument(
+        "--objectives",
+        nargs="+",
+        choices=OBJECTIVES,
+        default=list(OBJECTIVES),
+        metavar="NAME",
+        help=f"which objectives (default: all of {', '.join(OBJECTIVES)})",
+    )
+    parser.add_argument(
+        "--random",
+        type=_count,
+        default=4,
+        metavar="N",
+        help="random problems of each design for each objective (default: 4)",
+    )
+    parser.add_argument("--seed", type=_count, default=0, help="seed of the random problems (default: 0)")
+    parser.add_argument(
+        "--solvers",
+        nargs="+",
+        choices=SOLVERS,
+        default=list(SOLVERS),
+        metavar="SOLVER",
+        help=f"which CVXPY solvers (default: {', '.join(SOLVERS)}, where applicable)",
+    )
+    parser.add_argument(
+        "--level",
+        type=_level,
+        default=0.1,
+        metavar="RATIO",
+        help="sparsity weights as a share of lambda_max (default: 0.1)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="verify on this file instead: npz with X, y and optionally tasks, sample_weight, X_expert, "
+        "y_expert, tasks_expert, edges; or CSV with a header",
+    )
+    parser.add_argument("--target", nargs="+", metavar="COLUMN", help="target column(s) of a CSV file")
+    parser.add_argument("--task", metavar="COLUMN", help="column of task labels of a CSV file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"found {value}; expected an integer >= 0")
+    return value
+
+
+def _level(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {value}; expected a finite number >= 0")
+    return value
+
+
+def _problems(options: argparse.Namespace) -> Iterator[tuple[str, DataSet]]:
+    for data in _data_sets(options):
+        for objective in options.objectives:
+            yield objective, data
+
+
+def _data_sets(options: argparse.Namespace) -> Iterator[DataSet]:
+    if options.data is None:
+        if options.target or options.task:
+            raise ValueError("--target, --task: found without --data; expected a CSV file")
+        yield from real_sets()
+        yield from random_sets(options.random, options.seed)
+    elif options.data.suffix == ".npz":
+        yield read_npz(options.data)
+    elif options.data.suffix == ".csv":
+        if not options.target:
+            raise ValueError("--target: found none; expected the target column(s) of the CSV file")
+        yield read_csv(options.data, options.target, options.task)
+    else:
+        raise ValueError(f"--data: found {options.data}; expected a file ending in .npz or .csv")
+
+
+def _model(objective: str, data: DataSet, level: float) -> Any:
+    """The estimator with its sparsity weights at a share of lambda_max, and other weights at 1."""
+    graph = {"graph": data.edges} if data.edges is not None and objective in GRAPH else {}
+    model = getattr(fista, objective)(**graph)
+    unit = model.lambda_max(**data.arguments(objective))
+    return model.set_params(**dict.fromkeys(SPARSITY[objective], level * unit))
+
+
+def _progress(text: str) -> None:
+    """One line that is written over, on a terminal only."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,363 @@
+"""Do FISTA and CVXPY agree? By bounds that follow from duality, with no tolerance to tune.
+
+The objective F is 1-strongly convex in M w, and ``mu + 2 beta``-strongly convex in W, where
+``M'M >= mu I`` and beta is the ridge weight. So if F(W_k) - F* <= g_k for two points,
+
+    ||M (w_1 - w_2)||  <= sqrt(2 g_1) + sqrt(2 g_2),
+    ||W_1 - W_2||_F    <= (sqrt(2 g_1) + sqrt(2 g_2)) / sqrt(mu + 2 beta).
+
+Both solvers bring a bracket [dual, primal] of the same minimum, and two brackets of one number overlap:
+``D_fista <= F_oracle`` and ``D_oracle <= F_fista``. Every F is read off the CVXPY expression at the returned
+coefficients, every D is evaluated here through `formulations`, from FISTA's dual point and from the conic
+solver's own multipliers; nothing of `fista`'s certificate is believed, it is checked.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+import fista
+import formulations
+from formulations import Declared, declare
+
+__all__ = ["CONES", "SOLVERS", "Bracket", "Comparison", "Verification", "certify", "solvers_for", "verify"]
+
+Floats = NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+
+SOLVERS = ("CLARABEL", "OSQP", "SCS")
+CONES = ("L21MTL", "RobustMTL")  # these need second-order cones, which OSQP has not
+#: The width of an oracle's own bracket, relative to F(0), above which its answer decides nothing.
+INCONCLUSIVE = {"CLARABEL": 1e-6, "OSQP": 1e-6, "SCS": 1e-4}
+
+
+def solvers_for(objective: str) -> tuple[str, ...]:
+    """The CVXPY solvers that can solve an objective."""
+    return tuple(s for s in SOLVERS if not (s == "OSQP" and objective in CONES))
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """``dual - rounding <= F* <= F(W) = primal``, evaluated without any solver's own word.
+
+    Attributes
+    ----------
+    primal, dual : float
+        The CVXPY expression at the coefficients, and a lower bound on its minimum.
+    gap : float
+        ``max(primal - dual, 0)``.
+    relative_gap : float
+        ``gap / F(0)``; 0 where both are 0.
+    rounding : float
+        A bound on the floating-point error of primal and dual together.
+    reason : str
+        Why there is no lower bound, where dual is -inf.
+    """
+
+    primal: float
+    dual: float
+    rounding: float
+    at_zero: float
+    reason: str = ""
+
+    @property
+    def gap(self) -> float:
+        return max(self.primal - self.dual, 0.0)
+
+    @property
+    def relative_gap(self) -> float:
+        return _relative(self.gap, self.at_zero)
+
+    @property
+    def distance_to_optimum(self) -> float:
+        """A bound on ``||M (w - w*)||``: ``sqrt(2 (gap + rounding))``."""
+        return float(np.sqrt(2 * (self.gap + self.rounding)))
+
+    def holds(self, tol: float) -> bool:
+        """Whether ``F(W) - F* <= tol * F(0)`` is proved, up to rounding."""
+        return self.gap <= tol * self.at_zero + self.rounding
+
+    def __str__(self) -> str:
+        because = f" ({self.reason})" if self.reason else ""
+        return f"F* in [{self.dual:.10g}, {self.primal:.10g}], gap {self.relative_gap:.2g} F(0){because}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """FISTA against one oracle.
+
+    ``verdict`` is ``"agree"``, ``"inconclusive"`` (the oracle's own bracket is too wide to decide, or it gave
+    no answer) or ``"DISAGREE"``, and ``findings`` says what was found.
+    """
+
+    solver: str
+    verdict: str
+    findings: tuple[str, ...]
+    bracket: Bracket | None
+    distance: float  # ||M (w_fista - w_oracle)||
+    distance_bound: float
+    coefficient_distance: float  # ||W_fista - W_oracle||_F
+    coefficient_bound: float  # inf where W is not unique
+    seconds: float
+    solver_seconds: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found: one `Comparison` an oracle. True in a boolean context if nothing disagrees."""
+
+    objective: str
+    design: str
+    bracket: Bracket
+    certificate: fista.Certificate
+    seconds: float
+    comparisons: tuple[Comparison, ...] = field(default=())
+    findings: tuple[str, ...] = ()
+
+    @property
+    def agree(self) -> bool:
+        return not self.findings and all(c.verdict != "DISAGREE" for c in self.comparisons)
+
+    @property
+    def inconclusive(self) -> tuple[Comparison, ...]:
+        return tuple(c for c in self.comparisons if c.verdict == "inconclusive")
+
+    def __bool__(self) -> bool:
+        return self.agree
+
+    def __str__(self) -> str:
+        lines = [f"{self.objective} ({self.design}): FISTA {self.bracket}"]
+        lines += [f"  FISTA: {finding}" for finding in self.findings]
+        for c in self.comparisons:
+            lines.append(f"  {c.solver}: {c.verdict} ({c.status}); {c.bracket}")
+            lines += [f"    {finding}" for finding in c.findings]
+        return "\n".join(lines)
+
+
+def verify(model: Any, X: Any, y: Any, *, solvers: Sequence[str] | None = None, **data: Any) -> Verification:
+    """Solve with FISTA and with every applicable CVXPY solver, and say whether they agree.
+
+    Parameters
+    ----------
+    model : estimator of `fista` or `formulations`
+        Which objective, with which weights and settings; it is not changed.
+    X, y, **data
+        As for its ``fit``.
+    solvers : sequence of {"CLARABEL", "OSQP", "SCS"}, optional
+        The oracles; by default all that can solve the objective.
+
+    Returns
+    -------
+    Verification
+        Its ``agree`` is false if any bound that theory promises was seen to be broken.
+
+    Examples
+    --------
+    >>> from fista import L21MTL
+    >>> from verification import verify
+    >>> verify(L21MTL(alpha=1.0), [[1.0, 0.0], [0.0, 1.0]], [[3.0, 4.0], [1.0, 0.0]]).agree
+    True
+    """
+    objective = _objective_name(model)
+    declared = declare(model, X, y, **data)
+    solved, seconds = _solve_fista(objective, model, X, y, data)
+    point = _parts(solved), np.atleast_1d(np.asarray(solved.intercept_, dtype=np.float64))
+    bracket = _bracket(declared, point, solved.certificate_.dual_point)
+    chosen = solvers_for(objective) if solvers is None else tuple(solvers)
+    return Verification(
+        objective=objective,
+        design="per-task" if data.get("tasks") is not None else "shared",
+        bracket=bracket,
+        certificate=solved.certificate_,
+        seconds=seconds,
+        comparisons=tuple(
+            _compare(solver, objective, model, declared, point, bracket, solved.certificate_, X, y, data)
+            for solver in chosen
+        ),
+        findings=tuple(_check_claims(solved.certificate_, bracket)),
+    )
+
+
+def certify(model_or_W: Any, X: Any, y: Any, *, objective: Any = None, **data: Any) -> Bracket:
+    """A bracket of the minimum from coefficients alone, whoever computed them.
+
+    Parameters
+    ----------
+    model_or_W : fitted estimator, array of shape (D, T), or dict of parts
+        A fitted estimator brings its own objective; an array is W, a dict is ``{"W": W}`` or
+        ``{"P": P, "Q": Q}``.
+    X, y, **data
+        As for ``fit``.
+    objective : estimator, optional
+        Which objective (needed with an array or a dict).
+
+    Examples
+    --------
+    >>> from fista import STLasso
+    >>> from verification import certify
+    >>> certify([[1.5], [0.0]], [[1.0, 0.0], [0.0, 1.0]], [2.0, 0.25], objective=STLasso()).gap
+    0.0
+    """
+    intercept: Floats | None = None
+    if hasattr(model_or_W, "parts_"):
+        model, parts = model_or_W if objective is None else objective, _parts(model_or_W)
+        intercept = np.atleast_1d(np.asarray(model_or_W.intercept_, dtype=np.float64))
+    else:
+        if objective is None:
+            raise ValueError("objective: found None with plain coefficients; expected an estimator")
+        model = objective
+        given = model_or_W if isinstance(model_or_W, dict) else {"W": model_or_W}
+        parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
+    declared = declare(model, X, y, **data)
+    if set(parts) != set(declared.parts):
+        raise ValueError(f"model_or_W: found the parts {sorted(parts)}; expected {sorted(declared.parts)}")
+    return _bracket(declared, (parts, intercept), declared.residual_theta(parts, intercept))
+
+
+def _objective_name(model: Any) -> str:
+    for cls in type(model).__mro__:
+        if cls.__name__ in formulations.OBJECTIVES:
+            return cls.__name__
+    raise TypeError(
+        f"model: found {type(model).__name__}; expected one of {', '.join(formulations.OBJECTIVES)}"
+    )
+
+
+def _solve_fista(objective: str, model: Any, X: Any, y: Any, data: dict[str, Any]) -> tuple[Any, float]:
+    if type(model).__module__.startswith("formulations"):
+        parameters = {k: v for k, v in model.get_params().items() if k != "solver"}
+        solver = getattr(fista, objective)(**parameters)
+    else:
+        solver = clone(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # reported as a finding
+        start = time.perf_counter()
+        solver.fit(X, y, **data)
+    return solver, time.perf_counter() - start
+
+
+def _parts(model: Any) -> dict[str, Floats]:
+    return {name: np.asarray(part, dtype=np.float64) for name, part in model.parts_.items()}
+
+
+def _bracket(
+    declared: Declared, point: tuple[dict[str, Floats], Floats | None], theta: dict[str, Floats]
+) -> Bracket:
+    parts, intercept = point
+    bound = declared.dual(theta)
+    return Bracket(
+        primal=declared.primal(parts, intercept),
+        dual=bound.value,
+        rounding=declared.rounding(parts),
+        at_zero=declared.at_zero,
+        reason="" if np.isfinite(bound.value) else bound.reason,
+    )
+
+
+def _check_claims(claim: fista.Certificate, bracket: Bracket) -> list[str]:
+    """FISTA's certificate against the bracket evaluated here at its coefficients and its dual point."""
+    room = claim.rounding + bracket.rounding
+    found = []
+    if abs(claim.primal - bracket.primal) > room:
+        found.append(
+            f"claims F(W) = {claim.primal!r}, but the declared objective is {bracket.primal!r} there"
+        )
+    if np.isfinite(bracket.dual) and claim.dual > bracket.dual + room:
+        found.append(f"claims the lower bound {claim.dual!r}, but its dual point gives only {bracket.dual!r}")
+    if not claim.converged:
+        found.append(f"not certified: {claim}")
+    elif np.isfinite(bracket.dual) and bracket.gap > claim.tol * bracket.at_zero + room:
+        found.append(f"claims a relative gap of {claim.relative_gap:.3g}, found {bracket.relative_gap:.3g}")
+    return found
+
+
+def _compare(
+    solver: str,
+    objective: str,
+    model: Any,
+    declared: Declared,
+    point: tuple[dict[str, Floats], Floats],
+    ours: Bracket,
+    claim: fista.Certificate,
+    X: Any,
+    y: Any,
+    data: dict[str, Any],
+) -> Comparison:
+    parameters = {k: v for k, v in model.get_params().items() if k != "solver"}
+    oracle = getattr(formulations, objective)(**parameters, solver=solver)
+    start = time.perf_counter()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # its bracket tells more
+            oracle.fit(X, y, **data)
+    except formulations.OracleError as error:
+        seconds, nan = time.perf_counter() - start, float("nan")
+        return Comparison(
+            solver, "inconclusive", (str(error),), None, nan, nan, nan, nan, seconds, nan, "failed"
+        )
+    seconds = time.perf_counter() - start
+    parts = _parts(oracle)
+    theirs = _bracket(
+        declared,
+        (parts, np.atleast_1d(np.asarray(oracle.intercept_, dtype=np.float64))),
+        oracle.multipliers_,
+    )
+    room = ours.rounding + theirs.rounding
+    found = []
+    if ours.dual > theirs.primal + room:
+        found.append(f"brackets do not overlap: FISTA's bound {ours.dual!r} > F(oracle) {theirs.primal!r}")
+    if theirs.dual > ours.primal + room:
+        found.append(f"brackets do not overlap: oracle's bound {theirs.dual!r} > F(FISTA) {ours.primal!r}")
+    if claim.dual > theirs.primal + room + claim.rounding:
+        found.append(f"FISTA claims the bound {claim.dual!r}, the oracle reaches {theirs.primal!r}")
+
+    mine = point[0]
+    # The images themselves are computed to within gamma A, where gamma A^2 is the bound on the values.
+    images = np.sqrt(sum(declared.M.shape) * EPS * room)
+    distance = float(np.linalg.norm(declared.image(mine) - declared.image(parts)))
+    bound = ours.distance_to_optimum + theirs.distance_to_optimum + images
+    if distance > bound:
+        found.append(f"||M(w1 - w2)|| = {distance:.3g} exceeds its bound {bound:.3g}")
+    convexity = declared.mu() + 2 * declared.ridge
+    apart = float(np.linalg.norm(sum(mine.values()) - sum(parts.values())))
+    coefficient_bound = bound / np.sqrt(convexity) if convexity > 0 else np.inf
+    if apart > coefficient_bound:
+        found.append(f"||W1 - W2|| = {apart:.3g} exceeds its bound {coefficient_bound:.3g}")
+
+    decisive = theirs.gap <= INCONCLUSIVE[solver] * theirs.at_zero + theirs.rounding
+    if found:
+        verdict = "DISAGREE"
+    elif decisive:
+        verdict = "agree"
+    else:
+        verdict = "inconclusive"
+        found.append(f"its own bracket is {theirs.relative_gap:.2g} F(0) wide")
+    return Comparison(
+        solver,
+        verdict,
+        tuple(found),
+        theirs,
+        distance,
+        bound,
+        apart,
+        float(coefficient_bound),
+        seconds,
+        float(oracle.solve_time_),
+        oracle.status_,
+    )
+
+
+def _relative(gap: float, at_zero: float) -> float:
+    if gap == 0:
+        return 0.0
+    return gap / at_zero if at_zero > 0 else np.inf

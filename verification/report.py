@@ -1,0 +1,184 @@
+"""The table that `python -m verification` prints, and the JSON that it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from verification.agreement import Comparison, Verification
+
+__all__ = ["MOST_INCONCLUSIVE", "Report"]
+
+#: The share of inconclusive oracles above which a run has failed.
+MOST_INCONCLUSIVE = 0.02
+HEADER = (
+    "objective",
+    "data",
+    "design",
+    "solver",
+    "F(W)",
+    "gap/F(0)",
+    "||M dW||",
+    "bound",
+    "iter",
+    "time",
+    "speed-up",
+    "verdict",
+)
+
+
+@dataclass
+class Report:
+    """All verifications of a run."""
+
+    entries: list[tuple[str, Verification]] = field(default_factory=list)
+
+    def add(self, data: str, verification: Verification) -> None:
+        self.entries.append((data, verification))
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        return [c for _, v in self.entries for c in v.comparisons]
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        return Counter(c.verdict for c in self.comparisons)
+
+    @property
+    def too_many_inconclusive(self) -> bool:
+        return self.verdicts["inconclusive"] > MOST_INCONCLUSIVE * len(self.comparisons)
+
+    @property
+    def passed(self) -> bool:
+        return all(v.agree for _, v in self.entries) and not self.too_many_inconclusive
+
+    def table(self) -> str:
+        """One line for each data set, objective and oracle."""
+        return "\n".join(_aligned([HEADER, *self._rows()]))
+
+    def _rows(self) -> Iterable[tuple[str, ...]]:
+        for data, v in self.entries:
+            for c in v.comparisons or (None,):
+                yield (
+                    v.objective,
+                    data,
+                    v.design,
+                    c.solver if c else "-",
+                    f"{v.bracket.primal:.6g}",
+                    f"{v.bracket.relative_gap:.1e}",
+                    _small(c.distance) if c else "-",
+                    _small(c.distance_bound) if c else "-",
+                    str(v.certificate.n_iter),
+                    _milliseconds(v.seconds),
+                    f"{c.seconds / v.seconds:.0f}x" if c else "-",
+                    (c.verdict if c else "-") if not v.findings else "NOT CERTIFIED",
+                )
+
+    def findings(self) -> list[str]:
+        """Everything that did not simply agree."""
+        return [
+            f"{v.objective} on {data} ({v.design}), {who}: {finding}"
+            for data, v in self.entries
+            for who, found in [("FISTA", v.findings), *((c.solver, c.findings) for c in v.comparisons)]
+            for finding in found
+        ]
+
+    def summary(self) -> str:
+        counts = self.verdicts
+        problems = len(self.entries)
+        speed = [c.seconds / v.seconds for _, v in self.entries for c in v.comparisons]
+        line = (
+            f"{problems} problems, {len(self.comparisons)} comparisons: {counts['agree']} agree, "
+            f"{counts['inconclusive']} inconclusive, {counts['DISAGREE']} disagree"
+        )
+        if speed:
+            line += f"; FISTA {np.median(speed):.0f} times faster (median)"
+        if self.too_many_inconclusive:
+            line += f"\nmore than {MOST_INCONCLUSIVE:.0%} inconclusive: the run decides too little"
+        return line
+
+    def write_json(self, path: Path) -> None:
+        """Write everything but the arrays; the file appears whole or not at all."""
+        content = {
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("numpy", "scipy", "cvxpy", "clarabel", "osqp", "scs")},
+            },
+            "passed": self.passed,
+            "counts": dict(self.verdicts),
+            "problems": [_as_json(data, v) for data, v in self.entries],
+        }
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "w") as file:
+                json.dump(content, file, indent=1)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _as_json(data: str, v: Verification) -> dict[str, Any]:
+    return {
+        "objective": v.objective,
+        "data": data,
+        "design": v.design,
+        "primal": v.bracket.primal,
+        "dual": _finite(v.bracket.dual),
+        "relative_gap": _finite(v.bracket.relative_gap),
+        "converged": v.certificate.converged,
+        "iterations": v.certificate.n_iter,
+        "seconds": v.seconds,
+        "findings": list(v.findings),
+        "oracles": [
+            {
+                "solver": c.solver,
+                "verdict": c.verdict,
+                "status": c.status,
+                "primal": c.bracket.primal if c.bracket else None,
+                "dual": _finite(c.bracket.dual) if c.bracket else None,
+                "distance": _finite(c.distance),
+                "distance_bound": _finite(c.distance_bound),
+                "coefficient_distance": _finite(c.coefficient_distance),
+                "coefficient_bound": _finite(c.coefficient_bound),
+                "seconds": c.seconds,
+                "solver_seconds": _finite(c.solver_seconds),
+                "findings": list(c.findings),
+            }
+            for c in v.comparisons
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _small(value: float) -> str:
+    return f"{value:.1e}" if np.isfinite(value) else "-"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f} ms"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for n, row in enumerate(rows):
+        cells = [
+            cell.ljust(width) if k < 4 or k == len(row) - 1 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+        if n == 0:
+            yield "  ".join("-" * width for width in widths)

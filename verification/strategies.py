@@ -1,0 +1,334 @@
+"""Hypothesis strategies for multi-task problems: crowd and expert rows, task graphs, weights, and trouble.
+
+Importable by others: draw from `cases` in a property test of your own, or from the parts it is made of.
+Everything shrinks: matrices towards small integers and zeros, sizes towards one, settings towards defaults.
+The ``repr`` of a `Case` is code that reproduces it.
+
+    from hypothesis import given
+    from verification.strategies import cases
+
+    @given(cases("L21MTL", "shared"))
+    def test_my_solver(case): ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import fista
+from fista.graphs import Graph
+
+__all__ = [
+    "DESIGNS",
+    "OBJECTIVES",
+    "Case",
+    "cases",
+    "crowd_matrices",
+    "designs",
+    "expert_matrices",
+    "factors",
+    "indicator_labels",
+    "sample_weights",
+    "targets",
+    "task_graphs",
+    "task_rows",
+]
+
+Floats = NDArray[np.float64]
+OBJECTIVES = ("STLasso", "MTLasso", "L21MTL", "DirtyMTL", "RobustMTL", "SRMTL", "EGMTL")
+DESIGNS = ("shared", "per-task")
+
+#: Which weights of an objective act as sparsity, as a ridge and along the graph.
+SPARSITY = {
+    "STLasso": ("alpha",),
+    "MTLasso": ("alpha",),
+    "L21MTL": ("alpha",),
+    "DirtyMTL": ("rho1", "rho2"),
+    "RobustMTL": ("rho1", "rho2"),
+    "SRMTL": ("beta",),
+    "EGMTL": ("lam3",),
+}
+RIDGE = {"MTLasso": "beta", "L21MTL": "beta", "SRMTL": "gamma"}
+GRAPH = {"SRMTL": "alpha", "EGMTL": "lam2"}
+
+
+#: Sparsity weights relative to lambda_max; above it W = 0, so most lie below.
+LEVELS = (0.1, 0.3, 0.03, 0.01, 0.5, 0.003, 1e-3, 3e-4, 1e-4, 0.9, 1.0, 1.5, 10.0, 1e4)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem: the objective, its parameters, and the arguments of ``fit``."""
+
+    objective: str
+    parameters: dict[str, Any]
+    data: dict[str, Any] = field(hash=False)
+
+    @property
+    def design(self) -> str:
+        return "per-task" if self.data.get("tasks") is not None else "shared"
+
+    def model(self, package: Any = fista, **settings: Any) -> Any:
+        """The estimator of that name in a package (`fista` or `formulations`)."""
+        return getattr(package, self.objective)(**{**self.parameters, **settings})
+
+    def code(self) -> str:
+        """Python that builds and verifies this case."""
+        arguments = ", ".join(f"{k}={_literal(v)}" for k, v in self.parameters.items())
+        data = ",\n    ".join(f"{k}={_literal(v)}" for k, v in self.data.items())
+        return (
+            "import numpy as np\n"
+            f"from fista import {self.objective}\n"
+            "from verification import verify\n"
+            f"model = {self.objective}({arguments})\n"
+            f"data = dict(\n    {data},\n)\n"
+            "print(verify(model, **data))"
+        )
+
+    def __repr__(self) -> str:
+        return "\n" + self.code() + "\n"
+
+
+def _literal(value: Any) -> str:
+    """An expression that evaluates to the value, bit for bit."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f":
+            return f"np.array({value.tolist()!r})".replace("nan", "np.nan")
+        return (
+            f"np.array({value.tolist()!r}, dtype={value.dtype.kind + str(value.dtype.itemsize)!r})"
+            if (value.dtype.kind not in "bU")
+            else f"np.array({value.tolist()!r})"
+        )
+    return repr(value)
+
+
+def factors(low: int = -4, high: int = 4) -> st.SearchStrategy[float]:
+    """Powers of ten, from 10**low to 10**high, tending to 1."""
+    return st.integers(min(low, 0), max(high, 0)).filter(lambda e: low <= e <= high).map(lambda e: 10.0**e)
+
+
+@st.composite
+def _matrices(draw: st.DrawFn, n_rows: int, n_columns: int) -> Floats:
+    """Small integers, where ties and zeros abound, or draws from a normal law, where nothing is special."""
+    if draw(st.booleans()):
+        seed = draw(st.integers(0, 2**16))
+        return np.random.default_rng(seed).standard_normal((n_rows, n_columns)).round(3)
+    size = n_rows * n_columns
+    entries = draw(st.lists(st.integers(-3, 3), min_size=size, max_size=size))
+    return np.array(entries, dtype=np.float64).reshape(n_rows, n_columns)
+
+
+@st.composite
+def designs(draw: st.DrawFn, n_rows: int, n_features: int) -> Floats:
+    """Designs N x D, some with zero, constant, duplicate or badly scaled columns, or a rank of one."""
+    X = draw(_matrices(n_rows, n_features))
+    trouble = draw(
+        st.sampled_from(["none", "none", "none", "zero", "constant", "duplicate", "scaled", "rank one"])
+    )
+    column = draw(st.integers(0, n_features - 1)) if trouble != "none" else 0
+    if trouble == "zero":
+        X[:, column] = 0.0
+    elif trouble == "constant":
+        X[:, column] = 1.0
+    elif trouble == "duplicate":
+        X[:, column] = X[:, 0]
+    elif trouble == "scaled":
+        X[:, column] *= draw(factors(-2, 2))
+    elif trouble == "rank one":
+        X = np.outer(X[:, column], X[0])
+    return X
+
+
+def crowd_matrices(max_rows: int = 8, max_features: int = 5) -> st.SearchStrategy[Floats]:
+    """Designs of any size up to the given one."""
+    sizes = st.tuples(st.integers(1, max_rows), st.integers(1, max_features))
+    return sizes.flatmap(lambda s: designs(*s))
+
+
+def expert_matrices(n_features: int, max_rows: int = 3) -> st.SearchStrategy[Floats]:
+    """A few rows with the features of the crowd."""
+    return st.integers(1, max_rows).flatmap(lambda n: designs(n, n_features))
+
+
+@st.composite
+def indicator_labels(draw: st.DrawFn, n_rows: int, n_tasks: int) -> Floats:
+    """Label matrices of Eq. (1): a one for the task (and class) of the row, zeros elsewhere."""
+    Y = np.zeros((n_rows, n_tasks))
+    columns = draw(st.lists(st.integers(0, n_tasks - 1), min_size=n_rows, max_size=n_rows))
+    Y[np.arange(n_rows), columns] = 1.0
+    return Y
+
+
+def targets(n_rows: int, n_tasks: int) -> st.SearchStrategy[Floats]:
+    """Ratings, or indicator labels, N x T; all zero now and then."""
+    return st.one_of(
+        _matrices(n_rows, n_tasks), _matrices(n_rows, n_tasks), indicator_labels(n_rows, n_tasks)
+    )
+
+
+@st.composite
+def task_rows(draw: st.DrawFn, n_rows: int, n_tasks: int) -> NDArray[np.intp]:
+    """The task of each row, in any order; some tasks may have one row."""
+    first = list(range(min(n_rows, n_tasks)))
+    more = max(n_rows - n_tasks, 0)
+    rest = draw(st.lists(st.integers(0, n_tasks - 1), min_size=more, max_size=more))
+    return np.array(draw(st.permutations(first + rest)))
+
+
+@st.composite
+def sample_weights(draw: st.DrawFn, shape: tuple[int, ...]) -> Floats | None:
+    """None, or weights of rows or single ratings: positive, some zero, of very different sizes."""
+    kind = draw(st.sampled_from(["none", "none", "counts", "spread"]))
+    if kind == "none":
+        return None
+    size = int(np.prod(shape))
+    entry = st.integers(0, 3).map(float) if kind == "counts" else factors(-2, 2)
+    weights = np.array(draw(st.lists(entry, min_size=size, max_size=size))).reshape(shape)
+    return weights if weights.any() else None
+
+
+@st.composite
+def task_graphs(draw: st.DrawFn, n_tasks: int) -> Any:
+    """Every accepted form of ``graph=``: names, edges with weights, adjacency; empty and disconnected too."""
+    kind = draw(st.sampled_from(["complete", "chain", "edges", "adjacency"]))
+    if kind in ("complete", "chain"):
+        return kind
+    if n_tasks == 1:
+        return []
+    pair = st.tuples(st.integers(0, n_tasks - 1), st.integers(0, n_tasks - 1)).filter(lambda e: e[0] != e[1])
+    weight = st.sampled_from([1.0, 0.5, 2.0, 0.0])
+    pairs = draw(st.lists(pair, max_size=2 * n_tasks))
+    if kind == "edges":
+        return [(i, j, draw(weight)) for i, j in pairs]
+    A = np.zeros((n_tasks, n_tasks))
+    for i, j in pairs:
+        A[i, j] = A[j, i] = draw(weight)
+    return A
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+    objective: str,
+    design: str = "shared",
+    *,
+    max_rows: int = 8,
+    max_features: int = 5,
+    max_tasks: int = 4,
+    max_condition: int = 6,
+    zero_weights: bool = True,
+) -> Case:
+    """Problems for one objective.
+
+    Sparsity weights reach from 1e-4 to 1e4 times lambda_max, ridge and graph weights from
+    ``10**-max_condition`` to ``10**max_condition`` times the largest eigenvalue of the data (a condition
+    number of up to ``10**max_condition``); data are scaled by up to 1e-6 or 1e6; with ``zero_weights`` any
+    weight may be 0.
+
+    Parameters
+    ----------
+    objective : str
+        One of `OBJECTIVES`.
+    design : {"shared", "per-task"}
+    max_rows, max_features, max_tasks : int
+        Largest N, D, T.
+    max_condition : int
+        Exponent of the largest condition number that ridge and graph weights bring about.
+    zero_weights : bool
+        Whether regularisation weights may be 0.
+    """
+    _check("objective", objective, OBJECTIVES)
+    _check("design", design, DESIGNS)
+    D = draw(st.integers(1, max_features))
+    T = draw(st.integers(1, max_tasks))
+    N = draw(st.integers(T if design == "per-task" else 1, max(max_rows, T)))
+    scale_x, scale_y = draw(st.sampled_from([(1.0, 1.0)] * 4 + [(1e-6, 1.0), (1e6, 1e-6), (1.0, 1e6)]))
+    X = draw(designs(N, D)) * scale_x
+    data: dict[str, Any] = {"X": X}
+    if design == "shared":
+        Y = draw(targets(N, T)) * scale_y
+        shape = draw(st.sampled_from([(N,), (N, T)]))
+        weights = draw(sample_weights(shape))
+        if weights is not None and weights.shape == Y.shape and draw(st.booleans()):
+            Y = np.where(weights == 0, np.nan, Y)  # missing ratings
+        data["y"] = Y
+    else:
+        data["y"] = draw(targets(N, 1))[:, 0] * scale_y
+        data["tasks"] = draw(task_rows(N, T))
+        T = len(np.unique(data["tasks"]))
+        weights = draw(sample_weights((N,)))
+    if weights is not None:
+        data["sample_weight"] = weights
+    parameters: dict[str, Any] = {"fit_intercept": draw(st.booleans())}
+    if objective in GRAPH:
+        parameters["graph"] = draw(task_graphs(T))
+    if objective == "EGMTL":
+        parameters["lam1"] = draw(factors(-2, 2))
+        if draw(st.booleans()):
+            data.update(draw(_experts(X, data, T, scale_x, scale_y, design)))
+    parameters.update(draw(_weights(objective, parameters, data, max_condition, zero_weights)))
+    return Case(objective, parameters, data)
+
+
+@st.composite
+def _experts(
+    draw: st.DrawFn, X: Floats, data: dict[str, Any], T: int, scale_x: float, scale_y: float, design: str
+) -> dict[str, Any]:
+    P = draw(expert_matrices(X.shape[1])) * scale_x
+    if design == "shared":
+        return {"X_expert": P, "y_expert": draw(targets(len(P), T)) * scale_y}
+    known = np.unique(data["tasks"])
+    tasks = draw(st.lists(st.sampled_from(known.tolist()), min_size=len(P), max_size=len(P)))
+    y = draw(targets(len(P), 1))[:, 0] * scale_y
+    return {"X_expert": P, "y_expert": y, "tasks_expert": np.array(tasks)}
+
+
+@st.composite
+def _weights(
+    draw: st.DrawFn,
+    objective: str,
+    parameters: dict[str, Any],
+    data: dict[str, Any],
+    max_condition: int,
+    zero_weights: bool,
+) -> dict[str, Any]:
+    """Sparsity weights relative to lambda_max, ridge and graph weights relative to the data's curvature."""
+    rated = 1.0 if data.get("sample_weight") is None else float(np.max(data["sample_weight"]))
+    curvature = 2 * rated * np.linalg.norm(data["X"], 2) ** 2 or 1.0
+    names = SPARSITY[objective]
+    ratios = {name: draw(factors(-1, 1)) if len(names) > 1 else 1.0 for name in names}
+    unit = getattr(fista, objective)(**parameters, **ratios).lambda_max(**data)
+    # What centring leaves of a constant column is rounding; so is then lambda_max, and no weight at all.
+    noise = 1e-12 * np.sqrt(curvature * 2 * rated) * np.linalg.norm(np.nan_to_num(data["y"]))
+    unit = unit if np.isfinite(unit) and unit > noise else curvature
+    level = draw(st.sampled_from(LEVELS)) * unit
+    weights: dict[str, Any] = {name: level * ratio for name, ratio in ratios.items()}
+
+    if objective in RIDGE:
+        weights[RIDGE[objective]] = curvature * draw(factors(-max_condition, max_condition))
+    if objective in GRAPH:
+        n_tasks = _n_tasks(data)
+        largest = np.linalg.eigvalsh(Graph.of(parameters["graph"], n_tasks).laplacian())[-1] or 1.0
+        weights[GRAPH[objective]] = curvature / largest * draw(factors(-max_condition, max_condition))
+    if objective == "STLasso" and draw(st.booleans()):
+        ratio = draw(st.lists(factors(-1, 1), min_size=_n_tasks(data), max_size=_n_tasks(data)))
+        weights["alpha"] = np.array(ratio) * level
+    if zero_weights and draw(st.integers(0, 9)) == 9:
+        weights[draw(st.sampled_from(sorted(weights)))] = 0.0
+    return weights
+
+
+def _n_tasks(data: dict[str, Any]) -> int:
+    if data.get("tasks") is not None:
+        return len(np.unique(data["tasks"]))
+    return int(np.atleast_2d(data["y"].T).shape[0])
+
+
+def _check(name: str, found: str, allowed: tuple[str, ...]) -> None:
+    if found not in allowed:
+        raise ValueError(f"{name}: found {found!r}; expected one of {', '.join(allowed)}")
