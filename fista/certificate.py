@@ -113,8 +113,9 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats) -> tuple[Scalar
     magnitude = _magnitude(problem, total)
     gamma = _gamma(loss.n_terms)
     E = gamma * loss.column_norms * magnitude if problem.free.any() else None
-    gap, _, _ = _best_gap(problem, W, G, energy, E, refine=False)
-    rounding = gamma * (2 * np.square(_join(problem, magnitude)) + problem.penalty_value(W))
+    omega = problem.penalty_value(W)
+    gap, _, _ = _best_gap(problem, W, G, energy, omega, E, refine=False)
+    rounding = gamma * (2 * np.square(_join(problem, magnitude)) + omega)
     return (gap, rounding) if problem.independent else (np.sum(gap), np.sum(rounding))
 
 
@@ -122,22 +123,13 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     """The certificate of W, computed afresh from the rows."""
     loss, total = problem.loss, problem.total(W)
     gamma = _gamma(loss.n_terms)
-    intercept = loss.centering.intercept(total)
-    energies, G = _residual_statistics(problem, total, intercept)
-    energy = energies if problem.separable else energies.sum()
-    if loss.coupling is not None:
-        energy = energy + float((total * (total @ loss.coupling)).sum())
-
-    magnitude = _magnitude(problem, total)
-    E = gamma * (loss.column_norms * np.sqrt(energies))
-    if loss.coupling is not None:
-        E = E + gamma * (np.abs(total) @ np.abs(loss.coupling))
-    gap, scale, reason = _best_gap(problem, W, G, energy, np.broadcast_to(E, G.shape), refine=True)
-
+    energy, G, E = _residual_statistics(problem, total)
     omega = problem.penalty_value(W)
+    gap, scale, reason = _best_gap(problem, W, G, energy, omega, E, refine=True)
+
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
-    size = _join(problem, magnitude)
+    size = _join(problem, _magnitude(problem, total))
     rounding = gamma * ((3 + scale) * size * np.sqrt(energy) + omega + ridge) + np.square(gamma * size)
     targets = tol * problem.at_zero()
     if problem.independent:
@@ -162,9 +154,10 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     )
 
 
-def _residual_statistics(problem: Problem, W: Floats, intercept: Floats) -> tuple[Floats, Floats]:
-    """||r_t||^2 over the data rows, and G = M'r, graph rows included."""
+def _residual_statistics(problem: Problem, W: Floats) -> tuple[Scalars, Floats, Floats]:
+    """||r||^2, G = M'r, and E with |computed G - M'r| <= E, by Cauchy and Schwarz a column of M."""
     loss = problem.loss
+    intercept = loss.centering.intercept(W)
     energies = np.zeros(loss.shape[1])
     G = np.zeros(loss.shape)
     for block in loss.blocks.values():
@@ -173,22 +166,35 @@ def _residual_statistics(problem: Problem, W: Floats, intercept: Floats) -> tupl
         G += block.adjoint(R)
         if loss.centering.fit_intercept:  # the columns of M are centred
             G -= loss.centering.features * block.task_sums(R)
-    if loss.coupling is not None:
-        G -= W @ loss.coupling
-    return energies, G
+    E = np.broadcast_to(loss.column_norms * np.sqrt(energies), G.shape)
+    energy: Scalars = energies if problem.separable else float(energies.sum())
+    if loss.graph is not None:
+        differences = loss.graph.incidence @ W.T
+        G -= (loss.graph.incidence.T @ differences).T
+        squares = np.square(differences).sum(axis=0)
+        E = E + np.outer(np.sqrt(squares), np.sqrt(loss.graph.laplacian().diagonal()))
+        energy = energy + float(squares.sum())
+    return energy, G, _gamma(loss.n_terms) * E
 
 
 def _best_gap(
-    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats | None, *, refine: bool
+    problem: Problem,
+    W: Floats,
+    G: Floats,
+    energy: Scalars,
+    omega: Scalars,
+    E: Floats | None,
+    *,
+    refine: bool,
 ) -> tuple[Scalars, Scalars, str]:
     """The smallest gap(s) found, its scale s, and why it is infinite if it is."""
     free = problem.free
     if free.all():
         return _least_squares_gap(problem, G, E)
     if problem.ridge:
-        gap, scale = _ridge_gap(problem, W, G, energy, E, refine=refine)
+        gap, scale = _ridge_gap(problem, W, G, energy, omega, E, refine=refine)
     else:
-        gap, scale = _norm_gap(problem, W, G, energy, E)
+        gap, scale = _norm_gap(problem, W, G, energy, omega, E)
     if not free.any():
         return gap, scale, ""
     free_gap, _, reason = _least_squares_gap(problem, G, E)
@@ -196,7 +202,7 @@ def _best_gap(
 
 
 def _norm_gap(
-    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats | None
+    problem: Problem, W: Floats, G: Floats, energy: Scalars, omega: Scalars, E: Floats | None
 ) -> tuple[Scalars, Scalars]:
     """Without a ridge: the best s with polar(s M'r) <= 1, a parabola clipped to an interval.
 
@@ -206,12 +212,19 @@ def _norm_gap(
     bound = problem.polar(G) + (problem.polar(E) if E is not None else 0.0)
     limit = np.minimum(1.0 / np.maximum(bound, TINY), 2.0)
     scale = np.minimum(np.maximum(1.0 + fit / np.maximum(energy, TINY), 0.0), limit)
-    gap = 0.5 * np.square(1.0 - scale) * energy + problem.penalty_value(W) - scale * fit
+    gap = 0.5 * np.square(1.0 - scale) * energy + omega - scale * fit
     return np.maximum(gap, 0.0), scale
 
 
 def _ridge_gap(
-    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats | None, *, refine: bool
+    problem: Problem,
+    W: Floats,
+    G: Floats,
+    energy: Scalars,
+    omega: Scalars,
+    E: Floats | None,
+    *,
+    refine: bool,
 ) -> tuple[Scalars, Scalars]:
     """With a ridge: the elastic-net dual at s = 1 and at the scaled point of the ridge taken as rows of M.
 
@@ -221,7 +234,6 @@ def _ridge_gap(
     """
     beta = problem.ridge
     fit, square = problem.inner(W, G), problem.inner(W, W)
-    omega = problem.penalty_value(W)
     error = 0.0 if E is None else np.sqrt(problem.inner(E, E))
 
     def gap(s: Scalars) -> Scalars:
@@ -236,7 +248,7 @@ def _ridge_gap(
     candidates = [np.ones_like(scaled), scaled]
     if refine:
         low, high = np.zeros_like(scaled), np.full_like(scaled, 2.0)
-        for _ in range(50):
+        for _ in range(25):
             middle = 0.5 * (low + high)
             beyond = problem.penalty.prox(middle * G, 1.0)
             slope = (middle - 1.0) * energy - fit + problem.inner(beyond, G) / (2 * beta)
@@ -280,7 +292,7 @@ def _dual_point(problem: Problem, W: Floats, G: Floats, scale: Scalars) -> dict[
         R = block.residual(W, intercept)
         point[name] = block.dual_rows(block.spread(scales) * R)
     if loss.graph is not None:
-        point["graph"] = -scales[0] * loss.graph.differences(W)
+        point["graph"] = -scales[0] * (loss.graph.incidence @ W.T)
     return point
 
 

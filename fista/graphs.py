@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral, Real
 from typing import Any
 
@@ -42,19 +43,17 @@ class Graph:
             np.array([g for _, _, g in edges], dtype=np.float64),
         )
 
+    @cached_property
+    def incidence(self) -> Any:
+        """E, edges x T, sparse: row q holds g at the tail of edge q and -g at its head."""
+        edges = np.arange(len(self.weight))
+        entries = np.concatenate([self.weight, -self.weight])
+        ends = np.concatenate([edges, edges]), np.concatenate([self.tail, self.head])
+        return sp.csr_array((entries, ends), shape=(len(edges), self.n_tasks))
+
     def laplacian(self) -> Floats:
         """E'E, T x T: sum of g**2 over the edges of a task on the diagonal, -g**2 off it."""
-        squares = self.weight**2
-        L = np.zeros((self.n_tasks, self.n_tasks))
-        np.add.at(L, (self.tail, self.tail), squares)
-        np.add.at(L, (self.head, self.head), squares)
-        np.subtract.at(L, (self.tail, self.head), squares)
-        np.subtract.at(L, (self.head, self.tail), squares)
-        return L
-
-    def differences(self, W: Floats) -> Floats:
-        """E W', edges x D: ``g * (w_i - w_j)`` for every edge."""
-        return self.weight[:, None] * (W.T[self.tail] - W.T[self.head])
+        return np.asarray((self.incidence.T @ self.incidence).toarray())
 
 
 def complete(n_tasks: int, weight: float = 1.0) -> list[Edge]:

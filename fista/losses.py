@@ -163,7 +163,8 @@ class _Quadratic:
         self.column_norms = np.sqrt(_sum([b.squared_norms() for b in rows]))
         self.target_norms = np.sqrt(_sum([b.target_energy() for b in rows]))
         self.masses = _sum([b.weight_sums() for b in rows])
-        self.n_terms = sum(b.n_rows for b in rows) + sum(self.shape) + 10
+        n_edges = 0 if self.graph is None else len(self.graph.weight)
+        self.n_terms = sum(b.n_rows for b in rows) + n_edges + sum(self.shape) + 10
         self.linear = _sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)])
 
     @cached_property

@@ -65,7 +65,7 @@ class Rows(Protocol):
         """sqrt(omega) * R in the caller's order of rows."""
 
     def gram(self, center: Floats) -> Floats:
-        """Sum of omega_i (x_i - center)(x_i - center)', D x D if shared, else T x D x D."""
+        """Sum of omega_i (x_i - center)(x_i - center)': D x D if all of it is shared, else T x D x D."""
 
 
 def _stored(X: Any) -> int:
@@ -139,11 +139,10 @@ class SharedRows:
         return np.asarray(np.sqrt(self.weight) * R)
 
     def gram(self, center: Floats) -> Floats:
-        if self.shared_gram:
+        if self.shared_gram and center.shape[1] == 1:
             return _weighted_gram(self.X, self.weight[:, 0], center[:, 0])
-        T = self.shape[1]
-        center = np.broadcast_to(center, self.shape)
-        return np.stack([_weighted_gram(self.X, self.weight[:, t], center[:, t]) for t in range(T)])
+        weight, center = np.broadcast_to(self.weight, self.Y.shape), np.broadcast_to(center, self.shape)
+        return np.stack([_weighted_gram(self.X, weight[:, t], center[:, t]) for t in range(self.shape[1])])
 
 
 class TaskRows:

@@ -81,7 +81,7 @@ class Report:
                     str(v.certificate.n_iter),
                     _milliseconds(v.seconds),
                     f"{c.seconds / v.seconds:.0f}x" if c else "-",
-                    (c.verdict if c else "-") if not v.findings else "NOT CERTIFIED",
+                    c.verdict if c else "agree" if v.agree else "DISAGREE",
                 )
 
     def findings(self) -> list[str]:

@@ -1,0 +1,98 @@
+"""`verify` and `certify` catch what they are there to catch, and nothing else."""
+
+import numpy as np
+import pytest
+
+import fista
+import formulations
+from verification import agreement, certify, verify
+from verification.strategies import OBJECTIVES
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((20, 4))
+Y = X @ rng.standard_normal((4, 3)) + rng.standard_normal((20, 3))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("package", [fista, formulations])
+def test_models_of_either_package_are_verified(objective, package):
+    result = verify(getattr(package, objective)(), X, Y)
+    assert result.agree, str(result)
+    assert bool(result)
+    assert [c.solver for c in result.comparisons] == list(agreement.solvers_for(objective))
+    for c in result.comparisons:
+        assert c.verdict == "agree"
+        assert c.distance <= c.distance_bound
+        assert c.coefficient_distance <= c.coefficient_bound < np.inf
+    assert "agree" in str(result)
+
+
+def test_a_wrong_certificate_is_caught_though_the_answer_is_right(monkeypatch):
+    """The true polar of the row norms, but off by a factor: the dual point is not feasible."""
+    genuine = fista.penalties.RowL21.polar
+    monkeypatch.setattr(fista.penalties.RowL21, "polar", lambda self, G: genuine(self, G) / 2)
+    model = fista.L21MTL(alpha=10.0, beta=0.0, max_iter=3)
+    result = verify(model, X, Y, solvers=["CLARABEL"])
+    assert not result.agree
+    assert any("claims" in finding for finding in result.findings)
+
+
+def test_a_wrong_objective_is_caught_by_the_brackets(monkeypatch):
+    genuine = fista.estimators.weight
+    monkeypatch.setattr(fista.estimators, "weight", lambda name, value: 2 * genuine(name, value))
+    result = verify(fista.MTLasso(5.0, 0.5), X, Y)
+    assert all(c.verdict == "DISAGREE" for c in result.comparisons)
+
+
+def test_an_early_stop_is_not_an_agreement():
+    result = verify(fista.RobustMTL(max_iter=1), X, Y, solvers=["CLARABEL"])
+    assert not result.agree
+    assert "not certified" in result.findings[0]
+
+
+def test_a_wide_oracle_decides_nothing(monkeypatch):
+    """An oracle that stops at a tenth of the answer is inconclusive, not an agreement."""
+
+    class Early(formulations.L21MTL):
+        def fit(self, X, y, **data):
+            super().fit(X, y, **data)
+            self.parts_ = {name: 0.9 * part for name, part in self.parts_.items()}
+            self.multipliers_ = {name: 0.9 * rows for name, rows in self.multipliers_.items()}
+            return self
+
+    monkeypatch.setattr(formulations, "L21MTL", Early)
+    result = verify(fista.L21MTL(), X, Y, solvers=["CLARABEL"])
+    assert [c.verdict for c in result.comparisons] == ["inconclusive"]
+    assert result.inconclusive
+
+
+def test_an_oracle_that_fails_decides_nothing(monkeypatch):
+    def failing(self, *arguments, **keywords):
+        raise formulations.OracleError("CLARABEL: no answer")
+
+    monkeypatch.setattr(formulations.L21MTL, "fit", failing)
+    (comparison,) = verify(fista.L21MTL(), X, Y, solvers=["CLARABEL"]).comparisons
+    assert comparison.verdict == "inconclusive"
+    assert comparison.status == "failed"
+
+
+def test_models_of_other_kinds_are_refused():
+    with pytest.raises(TypeError, match=r"model: found int; expected one of"):
+        verify(3, X, Y)
+
+
+def test_certify_brackets_any_coefficients():
+    model = fista.DirtyMTL().fit(X, Y)
+    assert certify(model, X, Y).holds(model.tol)
+    assert certify(model.parts_, X, Y, objective=model).holds(model.tol)
+    far = certify({"P": np.zeros((4, 3)), "Q": np.zeros((4, 3))}, X, Y, objective=model)
+    assert not far.holds(1e-3)
+    assert far.primal >= model.certificate_.dual
+    assert far.dual <= model.certificate_.primal
+
+
+def test_certify_says_what_it_needs():
+    with pytest.raises(ValueError, match="objective: found None"):
+        certify(np.zeros((4, 3)), X, Y)
+    with pytest.raises(ValueError, match="parts"):
+        certify(np.zeros((4, 3)), X, Y, objective=fista.DirtyMTL())
