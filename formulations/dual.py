@@ -119,7 +119,9 @@ class DualBound:
     value : float
         The bound, true up to ``Declared.rounding``; -inf where none could be had.
     theta : dict of str to array
-        The dual point that gives it, keys and shapes as for ``Declared.dual``.
+        The dual point that gives it, keys and shapes as for ``Declared.dual``. Feasible as it is
+        when `reason` is "scaled into the dual ball" and every block is penalised and there is no
+        intercept; otherwise within rounding of the feasible point whose value is bounded.
     reason : str
         How the bound was obtained, or why there is none.
     """
@@ -673,7 +675,7 @@ class Declared:
         """
         gaps = []
         for t in range(self.n_tasks):
-            alone, pick = self._task(t)
+            alone, pick = self.alone(t)
             if alone is None:
                 continue
             part = {name: np.asarray(value)[:, [t]] for name, value in parts.items()}
@@ -684,7 +686,8 @@ class Declared:
             gaps.append((gap, alone.at_zero, alone.rounding(part, c)))
         return gaps
 
-    def _task(self, t: int) -> tuple[Declared | None, Any]:
+    def alone(self, t: int) -> tuple[Declared | None, Any]:
+        """Return a separable objective on task t alone (None without rows), and where its rows are."""
         rows = self.data.crowd
         if rows.task is None:
             pick: Any = (slice(None), [t])

@@ -310,17 +310,16 @@ def _cleanest(declared: Declared, parts: dict[str, Array]) -> dict[str, Array]:
     Interior-point and splitting methods leave about 1e-10 where the optimum has an exact zero,
     which a very large weight turns into a large value. The objective itself decides.
     """
-    candidates = [parts]
     largest = max(float(np.abs(part).max()) for part in parts.values())
-    for share in (1e-10, 1e-7):
+    candidates = [{name: np.zeros_like(part) for name, part in parts.items()}]
+    for share in (1e-7, 1e-10, 0.0):
         candidates.append({name: np.where(np.abs(p) > share * largest, p, 0.0) for name, p in parts.items()})
-    candidates.append({name: np.zeros_like(part) for name, part in parts.items()})
-    best = min(candidates, key=declared.primal)
+    best = min(candidates, key=declared.primal)  # the first, cleanest, of equals
     for t in range(declared.n_tasks) if declared.separable else ():
-        without = {name: part.copy() for name, part in best.items()}
-        for part in without.values():
-            part[:, t] = 0.0
-        best = min(without, best, key=declared.primal)
+        alone = declared.alone(t)[0]
+        if alone is None or alone.at_zero <= alone.primal({n: p[:, [t]] for n, p in best.items()}):
+            for part in best.values():
+                part[:, t] = 0.0
     return best
 
 

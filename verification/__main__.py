@@ -32,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report()
     interrupted = False
     try:
-        for k, (objective, data) in enumerate(problems):
+        for k, (objective, data, level) in enumerate(problems):
             _progress(f"{k + 1}/{len(problems)} {objective} on {data.name} ({data.design})")
             solvers = [s for s in solvers_for(objective) if s in options.solvers]
-            model = _model(objective, data, options.level)
-            report.add(data.name, verify(model, solvers=solvers, **data.arguments(objective)))
+            model = _model(objective, data, level)
+            report.add(data.name, level, verify(model, solvers=solvers, **data.arguments(objective)))
     except KeyboardInterrupt:
         interrupted = True
     except (TypeError, ValueError) as error:
@@ -89,9 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--level",
         type=_level,
-        default=0.1,
+        nargs="+",
+        default=[0.1],
         metavar="RATIO",
-        help="sparsity weights as a share of lambda_max (default: 0.1)",
+        help="sparsity weights as shares of lambda_max (default: 0.1)",
     )
     parser.add_argument(
         "--data",
@@ -120,10 +121,11 @@ def _level(text: str) -> float:
     return value
 
 
-def _problems(options: argparse.Namespace) -> Iterator[tuple[str, DataSet]]:
+def _problems(options: argparse.Namespace) -> Iterator[tuple[str, DataSet, float]]:
     for data in _data_sets(options):
         for objective in options.objectives:
-            yield objective, data
+            for level in options.level:
+                yield objective, data, level
 
 
 def _data_sets(options: argparse.Namespace) -> Iterator[DataSet]:

@@ -25,6 +25,7 @@ HEADER = (
     "objective",
     "data",
     "design",
+    "level",
     "solver",
     "F(W)",
     "gap/F(0)",
@@ -41,14 +42,15 @@ HEADER = (
 class Report:
     """All verifications of a run."""
 
-    entries: list[tuple[str, Verification]] = field(default_factory=list)
+    entries: list[tuple[str, float, Verification]] = field(default_factory=list)
 
-    def add(self, data: str, verification: Verification) -> None:
-        self.entries.append((data, verification))
+    def add(self, data: str, level: float, verification: Verification) -> None:
+        """Record a verification on a data set, with sparsity weights of ``level * lambda_max``."""
+        self.entries.append((data, level, verification))
 
     @property
     def comparisons(self) -> list[Comparison]:
-        return [c for _, v in self.entries for c in v.comparisons]
+        return [c for _, _, v in self.entries for c in v.comparisons]
 
     @property
     def verdicts(self) -> Counter[str]:
@@ -60,19 +62,20 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return all(v.agree for _, v in self.entries) and not self.too_many_inconclusive
+        return all(v.agree for _, _, v in self.entries) and not self.too_many_inconclusive
 
     def table(self) -> str:
         """One line for each data set, objective and oracle."""
         return "\n".join(_aligned([HEADER, *self._rows()]))
 
     def _rows(self) -> Iterable[tuple[str, ...]]:
-        for data, v in self.entries:
+        for data, level, v in self.entries:
             for c in v.comparisons or (None,):
                 yield (
                     v.objective,
                     data,
                     v.design,
+                    f"{level:g}",
                     c.solver if c else "-",
                     f"{v.bracket.primal:.6g}",
                     f"{v.bracket.relative_gap:.1e}",
@@ -88,7 +91,7 @@ class Report:
         """Everything that did not simply agree."""
         return [
             f"{v.objective} on {data} ({v.design}), {who}: {finding}"
-            for data, v in self.entries
+            for data, _, v in self.entries
             for who, found in [("FISTA", v.findings), *((c.solver, c.findings) for c in v.comparisons)]
             for finding in found
         ]
@@ -96,7 +99,7 @@ class Report:
     def summary(self) -> str:
         counts = self.verdicts
         problems = len(self.entries)
-        speed = [c.seconds / v.seconds for _, v in self.entries for c in v.comparisons]
+        speed = [c.seconds / v.seconds for _, _, v in self.entries for c in v.comparisons]
         line = (
             f"{problems} problems, {len(self.comparisons)} comparisons: {counts['agree']} agree, "
             f"{counts['inconclusive']} inconclusive, {counts['DISAGREE']} disagree"
@@ -116,7 +119,7 @@ class Report:
             },
             "passed": self.passed,
             "counts": dict(self.verdicts),
-            "problems": [_as_json(data, v) for data, v in self.entries],
+            "problems": [_as_json(*entry) for entry in self.entries],
         }
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
         try:
@@ -128,10 +131,11 @@ class Report:
             raise
 
 
-def _as_json(data: str, v: Verification) -> dict[str, Any]:
+def _as_json(data: str, level: float, v: Verification) -> dict[str, Any]:
     return {
         "objective": v.objective,
         "data": data,
+        "level": level,
         "design": v.design,
         "primal": v.bracket.primal,
         "dual": _finite(v.bracket.dual),
@@ -176,7 +180,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     for n, row in enumerate(rows):
         cells = [
-            cell.ljust(width) if k < 4 or k == len(row) - 1 else cell.rjust(width)
+            cell.ljust(width) if k < 5 or k == len(row) - 1 else cell.rjust(width)
             for k, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()

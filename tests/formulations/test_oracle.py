@@ -369,6 +369,14 @@ def test_universe_of_tasks():
     assert MTLasso(task_labels=["p", "q", "r"]).fit(X, Y0).tasks_.tolist() == ["p", "q", "r"]
 
 
+def test_a_task_that_nothing_is_known_of_is_exactly_zero():
+    u = np.ones((6, 3)) * [1.0, 0.0, 1.0]
+    for solver in SOLVERS["STLasso"]:
+        model = STLasso(0.002, solver=solver).fit(X0[:1], Y0[:1], sample_weight=u[:1])
+        assert not model.coef_[1].any()
+        assert model.certificate_.converged
+
+
 def test_missing_ratings_and_weights_of_zero_do_not_count():
     y, u = Y0.copy(), np.ones_like(Y0)
     y[1, 2] = y[4, 0] = np.nan

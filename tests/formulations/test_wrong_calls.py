@@ -152,6 +152,8 @@ def test_spellings_of_a_graph():
         sp.coo_matrix(adjacency),
     ):
         assert read_graph(graph, 3) == chain
+    weighted = [(0, 1, 2.5), (1, 2, 2.5)]
+    assert read_graph(2.5 * adjacency, 3) == read_graph(sp.csr_array(2.5 * adjacency), 3) == weighted
     assert read_graph("complete", 3) == [(0, 1, 1.0), (0, 2, 1.0), (1, 2, 1.0)]
     assert read_graph("complete", 1) == read_graph("chain", 1) == read_graph([], 4) == []
     # Order and direction are those given, as the dual variables of the edges are.

@@ -22,7 +22,7 @@ def test_real_data_agree_and_the_table_says_so(capsys):
     assert status == 0
     lines = out.splitlines()
     header = lines[0].split()
-    assert header[:4] == ["objective", "data", "design", "solver"]
+    assert header[:5] == ["objective", "data", "design", "level", "solver"]
     assert sum(line.startswith("L21MTL") for line in lines) == 4
     assert "0 disagree" in out
     assert err == ""  # no progress where there is no terminal
