@@ -175,6 +175,8 @@ def verify(model: Any, X: Any, y: Any, *, solvers: Sequence[str] | None = None, 
     bracket = _bracket(declared, point, solved.certificate_.dual_point)
     chosen = solvers_for(objective) if solvers is None else tuple(solvers)
     findings = tuple(_check_claims(solved.certificate_, bracket))
+    parameters = {k: v for k, v in model.get_params().items() if k != "solver"}
+    oracle = getattr(formulations, objective)(**parameters)  # one for all solvers: it is built once
     return Verification(
         objective=objective,
         design="per-task" if data.get("tasks") is not None else "shared",
@@ -183,7 +185,13 @@ def verify(model: Any, X: Any, y: Any, *, solvers: Sequence[str] | None = None, 
         seconds=seconds,
         comparisons=tuple(
             _compare(
-                solver, objective, model, declared, point, bracket, solved.certificate_, findings, X, y, data
+                oracle.set_params(solver=solver),
+                declared,
+                point,
+                bracket,
+                solved.certificate_,
+                findings,
+                (X, y, data),
             )
             for solver in chosen
         ),
@@ -268,15 +276,17 @@ def _bracket(
 
 
 def _check_claims(claim: fista.Certificate, bracket: Bracket) -> list[str]:
-    """FISTA's certificate against the bracket evaluated here at its coefficients and its dual point."""
+    """FISTA's certificate against the bracket evaluated here at its coefficients and its dual point.
+
+    Its dual value is not compared with ours, which pays for rounding in its own way: what counts is that
+    our bracket keeps the promise, and (in `_compare`) that no oracle reaches below the claimed bound.
+    """
     room = claim.rounding + bracket.rounding
     found = []
     if abs(claim.primal - bracket.primal) > room:
         found.append(
             f"claims F(W) = {claim.primal!r}, but the declared objective is {bracket.primal!r} there"
         )
-    if np.isfinite(bracket.dual) and claim.dual > bracket.dual + room:
-        found.append(f"claims the lower bound {claim.dual!r}, but its dual point gives only {bracket.dual!r}")
     if not claim.converged:
         found.append(f"not certified: {claim}")
     elif np.isfinite(bracket.dual) and bracket.gap > claim.tol * bracket.at_zero + room:
@@ -285,20 +295,16 @@ def _check_claims(claim: fista.Certificate, bracket: Bracket) -> list[str]:
 
 
 def _compare(
-    solver: str,
-    objective: str,
-    model: Any,
+    oracle: Any,
     declared: Declared,
     point: tuple[dict[str, Floats], Floats],
     ours: Bracket,
     claim: fista.Certificate,
     findings: tuple[str, ...],
-    X: Any,
-    y: Any,
-    data: dict[str, Any],
+    arguments: tuple[Any, Any, dict[str, Any]],
 ) -> Comparison:
-    parameters = {k: v for k, v in model.get_params().items() if k != "solver"}
-    oracle = getattr(formulations, objective)(**parameters, solver=solver)
+    solver = oracle.solver
+    X, y, data = arguments
     start = time.perf_counter()
     try:
         with warnings.catch_warnings():

@@ -31,7 +31,7 @@ def test_a_wrong_certificate_is_caught_though_the_answer_is_right(monkeypatch):
     """The true polar of the row norms, but off by a factor: the dual point is not feasible."""
     genuine = fista.penalties.RowL21.polar
     monkeypatch.setattr(fista.penalties.RowL21, "polar", lambda self, G: genuine(self, G) / 2)
-    model = fista.L21MTL(alpha=10.0, beta=0.0, max_iter=3)
+    model = fista.L21MTL(alpha=10.0, beta=0.0)
     result = verify(model, X, Y, solvers=["CLARABEL"])
     assert not result.agree
     assert any("claims" in finding for finding in result.findings)
