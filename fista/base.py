@@ -205,22 +205,14 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
                 f"y: found shape {targets.shape}; expected {predicted.shape}, that of the predictions"
             )
         rated = reading.read_population(X, targets, sample_weight, None)
-        if rated.weight.ndim == 1 and not np.isnan(targets).any():
-            return float(r2_score(targets, predicted, sample_weight=rated.weight))
-        weights = np.broadcast_to(
-            rated.weight if rated.weight.ndim == targets.ndim else rated.weight[:, None],
-            targets.shape,
+        weights = rated.weight if rated.weight.shape == targets.shape else rated.weight[:, None]
+        weights = np.broadcast_to(weights, targets.shape).reshape(len(targets), -1)
+        columns = zip(
+            rated.y.reshape(weights.shape).T, predicted.reshape(weights.shape).T, weights.T, strict=True
         )
-        columns = (
-            [
-                r2_score(rated.y[w > 0, k], predicted[w > 0, k], sample_weight=w[w > 0])
-                for k, w in enumerate(weights.reshape(len(weights), -1).T)
-                if np.any(w > 0)
-            ]
-            if targets.ndim == 2
-            else [r2_score(rated.y[weights > 0], predicted[weights > 0], sample_weight=weights[weights > 0])]
+        return float(
+            np.mean([r2_score(y[w > 0], p[w > 0], sample_weight=w[w > 0]) for y, p, w in columns if w.any()])
         )
-        return float(np.mean(columns))
 
     # -- reading ---------------------------------------------------------------------------------
 

@@ -297,9 +297,15 @@ def _dual_point(problem: Problem, W: Floats, G: Floats, scale: Scalars) -> dict[
 
 
 def _magnitude(problem: Problem, W: Floats) -> Floats:
-    """A a task: ||b_t|| + sum_d ||M_.d|| |w_dt|, graph rows by ||E W'||^2 <= 2 sum K_tt ||w_t||^2."""
+    """A a task: ||b_t|| + sum_d ||M_.d|| |w_dt|, and with it what intercept and graph rows add.
+
+    The intercept is the mean of y - x w, so its column adds at most as much again; the graph rows have
+    ||E W'||^2 <= 2 sum_t K_tt ||w_t||^2.
+    """
     loss = problem.loss
     sizes = loss.target_norms + (loss.column_norms * np.abs(W)).sum(axis=0)
+    if loss.centering.fit_intercept:
+        sizes = 2 * sizes
     if loss.coupling is not None:
         sizes = sizes + np.sqrt(2 * loss.coupling.diagonal() * np.square(W).sum(axis=0))
     return np.asarray(sizes)

@@ -72,7 +72,6 @@ class QuadraticLoss(Protocol):
     centering: Centering
     column_norms: Floats  # of M before centring, D x 1 or D x T
     target_norms: Floats  # of b before centring, (T,)
-    masses: Floats  # sum of the weights, (1,) or (T,)
     n_terms: int  # the longest sum that a statistic takes, for the bounds on rounding
 
     def hessian(self, W: Floats) -> Floats:
@@ -160,9 +159,11 @@ class _Quadratic:
         residuals = [b.residual(W0, centering.intercept(W0)) for b in rows]
         self.energy = _sum([b.energy(R) for b, R in zip(rows, residuals, strict=True)])
         # Magnitudes before centring, for the bounds on rounding.
-        self.column_norms = np.sqrt(_sum([b.squared_norms() for b in rows]))
+        with np.errstate(over="ignore"):
+            self.column_norms = np.sqrt(_sum([b.squared_norms() for b in rows]))
         self.target_norms = np.sqrt(_sum([b.target_energy() for b in rows]))
-        self.masses = _sum([b.weight_sums() for b in rows])
+        if not (np.isfinite(self.column_norms).all() and np.isfinite(self.target_norms).all()):
+            raise ValueError("X, y: found values whose weighted squares overflow; expected smaller ones")
         n_edges = 0 if self.graph is None else len(self.graph.weight)
         self.n_terms = sum(b.n_rows for b in rows) + n_edges + sum(self.shape) + 10
         self.linear = _sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)])

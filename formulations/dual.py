@@ -269,6 +269,12 @@ class Declared:
         zero = np.zeros((self.n_features, self.n_tasks))
         return self.primal(dict.fromkeys(self.parts, zero))
 
+    @property
+    def lambda_max(self) -> float:
+        """The least factor on all norm weights at which W = 0 is optimal: the polar of M'b; or inf."""
+        G = np.abs(np.asarray(self.M.T @ self.b)).reshape(self.n_tasks, self.n_features).T
+        return self.side.polar(G, *(self.weights[w] for w in self.side.norms))
+
     def best_intercept(self, parts: Mapping[str, Any]) -> Array:
         """Return the intercept that minimises F at the given parts: weighted mean residuals."""
         read = self._read_parts(parts)

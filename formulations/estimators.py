@@ -6,7 +6,7 @@ import math
 import numbers
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from formulations.data import Array, Data, read_data, read_labels, task_positions
-from formulations.dual import Declared, DualBound, from_data
+from formulations.dual import Declared, DualBound, declare, from_data
 from formulations.objectives import OBJECTIVES
 from formulations.oracle import SOLVERS, Compiled, Solution
 
@@ -68,11 +68,18 @@ class Certificate:
     gap: float
     relative_gap: float
     kkt_residual: float
-    dual_point: dict[str, Array]
+    dual_point: dict[str, Array] = field(repr=False)
     dual_source: str
     form: str
     n_iter: int
     converged: bool
+
+    def __str__(self) -> str:
+        verdict = "certified" if self.converged else "NOT certified"
+        return (
+            f"{verdict}: F(W) = {self.primal:.10g}, F(W) - F* <= {self.gap:.3g} "
+            f"= {self.relative_gap:.2g} F(0), by the {self.dual_source}, {self.n_iter} iterations"
+        )
 
 
 class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -126,6 +133,14 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
             If the solver calls its answer inaccurate, or the gap exceeds ``tol * F(0)``.
         """
         return self._fit(X, y, tasks=tasks, sample_weight=sample_weight)
+
+    def lambda_max(self, X: Any, y: Any, **keywords: Any) -> float:
+        """Return the least factor on the sparsity weights, in their ratio, at which W = 0 is optimal.
+
+        The arguments are those of `fit`; nothing is solved. It is inf where a sparsity weight is 0
+        and the data do not vanish.
+        """
+        return declare(self, X, y, **keywords).lambda_max
 
     def _fit(self, X: Any, y: Any, **keywords: Any) -> Self:
         self._check_arguments()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 import fista
+import formulations
 from formulations import declare
 from verification.strategies import DESIGNS, GRAPH, OBJECTIVES, RIDGE, SPARSITY, Case, cases
 
@@ -314,3 +315,23 @@ def test_linked_tasks_are_close(objective, design, data):
             # one subtraction and a norm of D terms, relative to the larger of the two
             size = np.linalg.norm(answer.coef_[i]) + np.linalg.norm(answer.coef_[j])
             assert apart <= np.sqrt(most / lam) / g + answer.coef_.shape[1] * EPS * size
+
+
+@any_objective
+@either_design
+@given(data=st.data())
+@identity
+def test_both_packages_find_the_same_lambda_max(objective, design, data):
+    """Both are the polar of M'b: one from blocks of rows, the other from M written out.
+
+    An entry of M'b is a sum of n products, computed to gamma_n ||M_.d|| ||b||. The polar of such errors is at
+    most their sum over a group, D or T of them, divided by the smallest weight.
+    """
+    case = data.draw(tame(objective, design))
+    declared = declare(case.model(), **case.data)
+    ours, theirs = case.model().lambda_max(**case.data), case.model(formulations).lambda_max(**case.data)
+    M, b = declared.M, declared.b_uncentred
+    largest = np.sqrt(M.power(2).sum(axis=0).max()) * np.linalg.norm(b)
+    smallest_weight = min(float(np.min(case.parameters[name])) for name in SPARSITY[objective])
+    error = 2 * sum(M.shape) * EPS * largest * sum(declared.M.shape) / smallest_weight
+    assert abs(ours - theirs) <= error
