@@ -31,8 +31,8 @@ verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and r
 test: $(VENV)/.test  ## lint, types and all tests
 	$(RUN) -m pytest -n auto $(ARGS)
 
-test-deep: $(VENV)/.test  ## 2,000 random problems for each objective and design, about an hour on 2 cores
-	$(RUN) -m pytest -n auto -m deep tests/verification/test_deep_agreement.py $(ARGS)
+test-deep: $(VENV)/.test  ## 2,000 random problems for each objective and design, about half an hour on 2 cores
+	$(RUN) -m pytest -n auto -m deep -rP tests/verification/test_deep_agreement.py $(ARGS)
 
 bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
 	$(RUN) benchmarks/speed.py $(ARGS)
