@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
+PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
+	formulations formulations.objectives formulations.dual verification verification.strategies
+
 .DEFAULT_GOAL := help
 .PHONY: help verify test test-deep bench docs lint clean
 
@@ -38,7 +41,7 @@ bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
 	$(RUN) benchmarks/speed.py $(ARGS)
 
 docs: $(VENV)/.docs  ## API reference from the docstrings, into docs/
-	$(RUN) -m pdoc --docformat numpy --math --output-directory docs fista formulations verification
+	$(RUN) -m pdoc --docformat numpy --math --output-directory docs $(PUBLIC)
 
 lint: $(VENV)/.test  ## ruff and mypy only
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
