@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from fista.certificate import Certificate, certify, gap_from_statistics
 from fista.problem import Problem, Scalars
@@ -18,6 +21,7 @@ __all__ = ["State", "fista", "minimize"]
 
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
+SHORT = 10_000_000  # multiplications an iteration, some milliseconds on one core
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,17 @@ def minimize(
     """
     if start is None or problem.lambda_max() <= 1:
         start = problem.start()
+    with _few_threads(problem):
+        return _until_certified(problem, start, tol, max_iter, callback)
+
+
+def _until_certified(
+    problem: Problem,
+    start: Floats,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[State], object] | None,
+) -> tuple[State, Certificate]:
     targets = tol * problem.at_zero()
     target = targets if problem.independent else targets.sum()
     next_check = 1
@@ -127,3 +142,17 @@ def minimize(
             if last or certificate.converged:
                 return state, certificate
     raise AssertionError("the iteration has no end")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _few_threads(problem: Problem) -> AbstractContextManager[object]:
+    """One BLAS thread where an iteration is so short that threads would mostly wait for each other."""
+    D, T = problem.loss.shape
+    if D * D * T > SHORT:
+        return nullcontext()
+    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limit
