@@ -14,7 +14,8 @@ r = b - M w. Then, with G = M'r, the gap needs no difference of large numbers:
 
 The distance to the dual ball is the norm of the prox of Omega with step 1 (Moreau). A task that only the
 loss acts on needs M'theta = 0: theta is then the least-squares residual, and the gap is
-``1/2 <G, (M'M)^+ G>``.
+``1/2 <G, (M'M)^+ G>``. Floating point cannot tell a singular M from one that is so but for its last bits:
+where M is rank-deficient, ``reason`` says that the gap holds for an M within rounding of the given one.
 
 Rounding. Sums of n terms carry a relative error of at most gamma_n = n u / (1 - n u). With the magnitudes
 A = ||b|| + sum_d ||M_.d|| |w_d| (before centring), the computed residual is within gamma A of b - M w, and
@@ -36,6 +37,7 @@ __all__ = ["Certificate", "certify", "gap_from_statistics"]
 
 Floats = NDArray[np.float64]
 UNIT = float(np.finfo(np.float64).eps) / 2
+RANK_DEFICIENT = "unpenalised: singular values of the design within rounding of zero count as zero"
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 
 
@@ -71,7 +73,8 @@ class Certificate:
     tol : float
         The relative gap that was asked for.
     reason : str
-        Why there is no bound, if there is none.
+        Why there is no bound, if there is none, or what the bound is subject to (an unpenalised,
+        rank-deficient design).
     gap_by_task : ndarray of shape (n_tasks,) or None
         The gap of every task by itself, where the tasks are independent.
     """
@@ -270,7 +273,9 @@ def _least_squares_gap(problem: Problem, G: Floats, E: Floats | None) -> tuple[S
     proved = solver.outside(G) <= solver.size(E)
     gaps = np.where(proved, gaps, np.inf)
     blocked = proved if len(proved) == 1 else proved | ~problem.free
-    reason = "" if blocked.all() else "unpenalised, and the rank of the design cannot be decided"
+    reason = "" if solver.full_rank else RANK_DEFICIENT
+    if not blocked.all():
+        reason = "unpenalised, and the rank of the design cannot be decided"
     return (gaps if problem.separable else float(gaps.sum())), ones, reason
 
 

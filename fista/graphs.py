@@ -106,7 +106,8 @@ def from_adjacency(adjacency: Any) -> list[Edge]:
     [(0, 1, 2.0)]
     """
     try:
-        A = sp.coo_array(adjacency).astype(np.float64)
+        A = sp.coo_array(adjacency)
+        A = A.astype(np.float64, casting="same_kind" if A.dtype.kind in "fc" else "unsafe")
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"graph: found an adjacency matrix that is not numeric ({error}); expected T x T weights"

@@ -99,19 +99,25 @@ class LeastSquares:
     scale: Floats  # likewise x n x 1
 
     @classmethod
-    def of(cls, H: Floats, shape: tuple[int, int], noise: Floats) -> LeastSquares:
+    def of(cls, H: Floats, shape: tuple[int, int], norms: Floats, n_terms: int) -> LeastSquares:
         """H is 1 x D x D (the same for all tasks), T x D x D, or 1 x DT x DT (tasks outermost).
 
-        A column of M whose norm is at most ``noise`` (D x T or D x 1) is what centring left of a constant:
-        it counts as zero.
+        ``norms`` (D x T or D x 1) are those of the columns of M before centring: H is computed to within
+        n_terms eps times their products, which is what an eigenvalue must exceed to count as positive.
         """
         diagonal = np.einsum("bii->bi", H)
-        kept = diagonal > np.square(noise.T.reshape(-1, H.shape[-1]))
+        sizes = norms.T.reshape(-1, H.shape[-1])
+        kept = diagonal > np.square(n_terms * EPS * sizes)  # else it is what centring left of a constant
         scale = kept / np.sqrt(np.where(kept, diagonal, 1.0))
         values, vectors = np.linalg.eigh(H * scale[:, :, None] * scale[:, None, :])
-        floor = 4 * H.shape[-1] * EPS * np.maximum(values[:, -1:], 0.0)
+        floor = n_terms * EPS * np.square(scale * sizes).sum(axis=1, keepdims=True)
         values = np.where(values > floor, values, 0.0)
         return cls(shape, vectors, values[:, :, None], np.where(kept, scale, 1.0)[:, :, None])
+
+    @property
+    def full_rank(self) -> bool:
+        """Whether all eigenvalues are certainly positive."""
+        return bool(np.all(self.values > 0))
 
     def _equilibrated(self, G: Floats) -> Floats:
         return np.asarray(self.scale * G.T.reshape(-1, self.scale.shape[1], 1))
@@ -168,6 +174,9 @@ class _Quadratic:
         self.n_terms = sum(b.n_rows for b in rows) + n_edges + sum(self.shape) + 10
         self.linear = _sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)])
 
+    def least_squares(self) -> LeastSquares | None:
+        return None
+
     @cached_property
     def _coupling_norm(self) -> float:
         if self.coupling is None:
@@ -207,15 +216,16 @@ class GramLoss(_Quadratic):
     @cached_property
     def _least_squares(self) -> LeastSquares | None:
         D, T = self.shape
-        noise = self.n_terms * EPS * self.column_norms
+        norms = self.column_norms
         if self.coupling is None:
             grams = self.gram if self.gram.ndim == 3 else self.gram[None]
-            return LeastSquares.of(grams, self.shape, noise)
+            return LeastSquares.of(grams, self.shape, norms, self.n_terms)
         if D * T > DENSE_LIMIT:
             return None
         blocks = self.gram if self.gram.ndim == 3 else [self.gram] * T
         H = sla.block_diag(*blocks) + np.kron(self.coupling, np.eye(D))
-        return LeastSquares.of(H[None], self.shape, np.broadcast_to(noise, self.shape))
+        norms = np.hypot(norms, np.sqrt(self.coupling.diagonal()))
+        return LeastSquares.of(H[None], self.shape, norms, self.n_terms)
 
 
 class OperatorLoss(_Quadratic):

@@ -57,6 +57,8 @@ RIDGE = {"MTLasso": "beta", "L21MTL": "beta", "SRMTL": "gamma"}
 GRAPH = {"SRMTL": "alpha", "EGMTL": "lam2"}
 
 
+TINY, HUGE = 2.0**-20, 2.0**20  # 1e-6 and 1e6, but such that equal columns stay so to the last bit
+
 #: Sparsity weights relative to lambda_max; above it W = 0, so most lie below.
 LEVELS = (0.1, 0.3, 0.03, 0.01, 0.5, 0.003, 1e-3, 3e-4, 1e-4, 0.9, 1.0, 1.5, 10.0, 1e4)
 
@@ -138,9 +140,9 @@ def designs(draw: st.DrawFn, n_rows: int, n_features: int) -> Floats:
     elif trouble == "duplicate":
         X[:, column] = X[:, 0]
     elif trouble == "scaled":
-        X[:, column] *= draw(factors(-2, 2))
+        X[:, column] *= draw(st.sampled_from([128.0, 1 / 128.0]))
     elif trouble == "rank one":
-        X = np.outer(X[:, column], X[0])
+        X = np.outer(X[:, column], 2.0 ** np.arange(n_features))  # to the last bit
     return X
 
 
@@ -247,7 +249,7 @@ def cases(
     D = draw(st.integers(1, max_features))
     T = draw(st.integers(1, max_tasks))
     N = draw(st.integers(T if design == "per-task" else 1, max(max_rows, T)))
-    scale_x, scale_y = draw(st.sampled_from([(1.0, 1.0)] * 4 + [(1e-6, 1.0), (1e6, 1e-6), (1.0, 1e6)]))
+    scale_x, scale_y = draw(st.sampled_from([(1.0, 1.0)] * 4 + [(TINY, 1.0), (HUGE, TINY), (1.0, HUGE)]))
     X = draw(designs(N, D)) * scale_x
     data: dict[str, Any] = {"X": X}
     if design == "shared":
