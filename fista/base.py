@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
@@ -205,6 +206,8 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
                 f"y: found shape {targets.shape}; expected {predicted.shape}, that of the predictions"
             )
         rated = reading.read_population(X, targets, sample_weight, None)
+        if not rated.weight.any():
+            raise ValueError("sample_weight: found only zeros; expected at least one positive weight")
         weights = rated.weight if rated.weight.shape == targets.shape else rated.weight[:, None]
         weights = np.broadcast_to(weights, targets.shape).reshape(len(targets), -1)
         columns = zip(
@@ -326,6 +329,10 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
     # -- solving ---------------------------------------------------------------------------------
 
     def _problem(self, data: _Data) -> Problem:
+        return self._centred_problem(data)[0]
+
+    def _centred_problem(self, data: _Data) -> tuple[Problem, Centering]:
+        """The problem, and the means of the data that its intercept is measured from."""
         terms = self._terms(data.n_tasks)
         populations = {"crowd": data.crowd, "expert": data.expert}
         blocks = {
@@ -333,22 +340,31 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
             for (name, population), factor in zip(populations.items(), terms.factors, strict=True)
             if population is not None
         }
-        free = terms.penalty.unpenalised(data.n_tasks).any() and terms.ridge == 0
+        means = Centering.of(list(blocks.values()), bool(self.fit_intercept))
+        if means.fit_intercept:
+            # With an intercept, constants may be taken off: large means then cost no accuracy, since a
+            # difference is right to its own last bit. What is sparse, or shared, allows less.
+            shift = np.broadcast_to(means.features, (data.crowd.X.shape[1], data.n_tasks))
+            if data.layout != "per-task":
+                shift = np.broadcast_to(shift.mean(axis=1, keepdims=True), shift.shape)
+            if any(sp.issparse(p.X) for p in populations.values() if p is not None):
+                shift = np.zeros_like(shift)
+            blocks = {name: block.shifted(shift, means.targets) for name, block in blocks.items()}
         loss = quadratic_loss(
             blocks,
-            Centering.of(list(blocks.values()), bool(self.fit_intercept)),
+            Centering.of(list(blocks.values()), means.fit_intercept),
             terms.graph,
-            invert=bool(free),
+            invert=bool(terms.penalty.unpenalised(data.n_tasks).any() and terms.ridge == 0),
         )
-        return Problem(loss, terms.penalty, terms.ridge, terms.independent)
+        return Problem(loss, terms.penalty, terms.ridge, terms.independent), means
 
     def _solve(self, data: _Data) -> Self:
-        problem = self._problem(data)
+        problem, means = self._centred_problem(data)
         state, certificate = minimize(
             problem, self._warm_start(problem), tol=self.tol, max_iter=self.max_iter
         )
         W = problem.total(state.W)
-        intercept = problem.loss.centering.intercept(W)
+        intercept = means.intercept(W)
         self.parts_ = dict(
             zip(self._part_names, state.W.reshape(-1, *problem.loss.shape).copy(), strict=True)
         )

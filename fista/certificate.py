@@ -12,6 +12,10 @@ r = b - M w. Then, with G = M'r, the gap needs no difference of large numbers:
     gap(s) = 1/2 (1 - s)^2 ||r||^2 + Omega(W) - s <W, G>                                   (beta = 0)
            ... + beta ||W||^2 + dist(s G, {polar <= 1})^2 / (4 beta)                          (beta > 0)
 
+Only the part of r in the range of M needs scaling: theta = r - (1 - s) M (M'M)^+ G has M'theta = s G too, and
+gap(s) with <G, (M'M)^+ G> for ||r||^2, which is far less where weights are small. That takes a design of full
+rank and an eigendecomposition, made once it costs no more than the iterations so far.
+
 The distance to the dual ball is the norm of the prox of Omega with step 1 (Moreau). A task that only the
 loss acts on needs M'theta = 0: theta is then the least-squares residual, and the gap is
 ``1/2 <G, (M'M)^+ G>``. Floating point cannot tell a singular M from one that is so but for its last bits:
@@ -31,6 +35,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fista.losses import LeastSquares
 from fista.problem import Problem, Scalars
 
 __all__ = ["Certificate", "certify", "gap_from_statistics"]
@@ -103,7 +108,7 @@ class Certificate:
         )
 
 
-def gap_from_statistics(problem: Problem, W: Floats, HW: Floats) -> tuple[Scalars, Scalars]:
+def gap_from_statistics(problem: Problem, W: Floats, HW: Floats, n_iter: int = 0) -> tuple[Scalars, Scalars]:
     """The gap at W and a bound on its rounding error, from M'M W (``HW``, ridge included), M'b and ||b||^2.
 
     One number each, or one a task where ``problem.independent``.
@@ -117,6 +122,7 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats) -> tuple[Scalar
     gamma = _gamma(loss.n_terms)
     E = gamma * loss.column_norms * magnitude if problem.free.any() else None
     omega = problem.penalty_value(W)
+    energy = _scaled_energy(problem, G, energy, E, problem.projection(n_iter))
     gap, _, _ = _best_gap(problem, W, G, energy, omega, E, refine=False)
     rounding = gamma * (2 * np.square(_join(problem, magnitude)) + omega)
     return (gap, rounding) if problem.independent else (np.sum(gap), np.sum(rounding))
@@ -128,7 +134,9 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     gamma = _gamma(loss.n_terms)
     energy, G, E = _residual_statistics(problem, total)
     omega = problem.penalty_value(W)
-    gap, scale, reason = _best_gap(problem, W, G, energy, omega, E, refine=True)
+    projection = problem.projection(n_iter)
+    scaled_energy = _scaled_energy(problem, G, energy, E, projection)
+    gap, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, refine=True)
 
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
@@ -147,7 +155,7 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         relative_gap=total_gap / at_zero if at_zero > 0 else (0.0 if converged else np.inf),
         rounding=float(np.sum(rounding)),
         kkt_residual=_kkt_residual(problem, W, G),
-        dual_point=_dual_point(problem, total, G, scale),
+        dual_point=_dual_point(problem, total, G, scale, projection),
         form="rows",
         n_iter=n_iter,
         converged=converged,
@@ -178,6 +186,19 @@ def _residual_statistics(problem: Problem, W: Floats) -> tuple[Scalars, Floats, 
         E = E + np.outer(np.sqrt(squares), np.sqrt(loss.graph.laplacian().diagonal()))
         energy = energy + float(squares.sum())
     return energy, G, _gamma(loss.n_terms) * E
+
+
+def _scaled_energy(
+    problem: Problem, G: Floats, energy: Scalars, E: Floats | None, projection: LeastSquares | None
+) -> Scalars:
+    """The energy of what is scaled of r: all of it, or only its part in the range of M."""
+    if projection is None:
+        return energy
+    lengths = projection.length(G)
+    if E is not None:
+        lengths = lengths + projection.size(E) / np.sqrt(projection.smallest())
+    inside = np.square(lengths)
+    return np.minimum(inside if problem.separable else inside.sum(), energy)
 
 
 def _best_gap(
@@ -269,8 +290,10 @@ def _least_squares_gap(problem: Problem, G: Floats, E: Floats | None) -> tuple[S
     solver = problem.loss.least_squares()
     if solver is None or E is None:
         return np.inf * ones, ones, "unpenalised, and the rank of the design is unknown"
-    gaps = 0.5 * np.square(solver.length(G) + solver.size(E) / np.sqrt(solver.smallest()))
-    proved = solver.outside(G) <= solver.size(E)
+    # G lies in the range of M', but for its own error and that of the range as it was found.
+    outside, error = solver.outside(G), solver.size(E)
+    proved = outside <= error + solver.tilt() * solver.size(G)
+    gaps = 0.5 * np.square(solver.length(G) + (error + outside) / np.sqrt(solver.smallest()))
     gaps = np.where(proved, gaps, np.inf)
     blocked = proved if len(proved) == 1 else proved | ~problem.free
     reason = "" if solver.full_rank else RANK_DEFICIENT
@@ -285,14 +308,24 @@ def _kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:
     return float(np.linalg.norm(L * (W - problem.penalty.prox(W + descent / L, 1.0 / L))))
 
 
-def _dual_point(problem: Problem, W: Floats, G: Floats, scale: Scalars) -> dict[str, Floats]:
-    """Theta = s r; for free tasks the residual of the least-squares solution, W + (M'M)^+ M'r."""
+def _dual_point(
+    problem: Problem, W: Floats, G: Floats, scale: Scalars, projection: LeastSquares | None
+) -> dict[str, Floats]:
+    """The residual r scaled by s, all of it or only in the range of M; for free tasks s is 0 there.
+
+    r - (1 - s) M (M'M)^+ G is the residual at W + (1 - s) (M'M)^+ G.
+    """
     loss = problem.loss
-    if problem.free.any() and (solver := loss.least_squares()) is not None:
-        W = W + np.where(problem.free, solver.solve(G), 0.0)
+    scales = np.broadcast_to(scale, loss.shape[1])
+    if problem.free.any():
+        projection = loss.least_squares()
+        step = np.where(problem.free, 1.0, 0.0)
+    elif projection is not None:
+        step, scales = 1.0 - scales, np.ones_like(scales)
+    if projection is not None:
+        W = W + step * projection.solve(G)
     intercept = loss.centering.intercept(W)
     point: dict[str, Floats] = {}
-    scales = np.broadcast_to(scale, loss.shape[1])
     for name, block in loss.blocks.items():
         R = block.residual(W, intercept)
         point[name] = block.dual_rows(block.spread(scales) * R)

@@ -48,7 +48,8 @@ def numeric_targets(name: str, y: Any, n_rows: int, *, rows_of: str = "X") -> Fl
     """Y as float64, 1-D or 2-D, with as many rows as the design; NaN is judged later, with the weights."""
     if y is None:
         raise ValueError(
-            f"{name}: found None; this estimator requires y to be passed, but the target y is None"
+            f"{name}: found None; expected targets (this estimator requires y to be passed, but the target "
+            "y is None)"
         )
     if sp.issparse(y):
         raise TypeError(f"{name}: found a sparse matrix; expected a dense array of targets")
@@ -128,7 +129,7 @@ def task_labels_of(name: str, tasks: Any, n_rows: int, rows_of: str = "X") -> ND
 def _plain_labels(name: str, given: Any, labels: NDArray[Any]) -> NDArray[Any]:
     """Integers or strings as a plain array; mixed, missing and other labels are refused."""
     # np.asarray turns [1, "a"] into strings: look at what was given.
-    values = labels.tolist() if isinstance(given, np.ndarray) or hasattr(given, "dtype") else list(given)
+    values = labels.tolist() if isinstance(given, np.ndarray) else list(given)
     kinds = set()
     for value in values:
         if isinstance(value, str):
@@ -196,7 +197,10 @@ def boolean_mask(name: str, mask: Any, n_rows: int) -> NDArray[np.bool_]:
 
 
 def _floats(name: str, values: Any) -> Floats:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name}: found rows of unequal length ({error}); expected an array") from None
     if array.dtype.kind == "c":
         raise ValueError(f"{name}: found complex numbers; expected real ones")
     if array.dtype.kind in "USmM":

@@ -36,14 +36,14 @@ class Centering:
     fit_intercept: bool
 
     @classmethod
-    def of(cls, blocks: Sequence[Rows], fit_intercept: bool) -> Centering:
+    def of(cls, rows: Sequence[Rows], fit_intercept: bool) -> Centering:
         if not fit_intercept:
-            D, T = blocks[0].shape
+            D, T = rows[0].shape
             return cls(np.zeros((D, 1)), np.zeros(T), False)
-        mass = _sum([b.weight_sums() for b in blocks])
+        mass = _sum([b.weight_sums() for b in rows])
         mass = np.where(mass > 0, mass, 1.0)  # a task without rows has means of zero
-        features = _sum([b.feature_sums() for b in blocks]) / mass
-        targets = _sum([b.target_sums() for b in blocks]) / mass
+        features = _sum([b.feature_sums() for b in rows]) / mass
+        targets = _sum([b.target_sums() for b in rows]) / mass
         return cls(features, targets, True)
 
     def intercept(self, W: Floats) -> Floats:
@@ -97,6 +97,7 @@ class LeastSquares:
     vectors: Floats  # blocks (or 1 for all of them) x n x n
     values: Floats  # likewise x n x 1, zero in the null space
     scale: Floats  # likewise x n x 1
+    error: Floats  # of the eigenvalues, a block
 
     @classmethod
     def of(cls, H: Floats, shape: tuple[int, int], norms: Floats, n_terms: int) -> LeastSquares:
@@ -112,7 +113,7 @@ class LeastSquares:
         values, vectors = np.linalg.eigh(H * scale[:, :, None] * scale[:, None, :])
         floor = n_terms * EPS * np.square(scale * sizes).sum(axis=1, keepdims=True)
         values = np.where(values > floor, values, 0.0)
-        return cls(shape, vectors, values[:, :, None], np.where(kept, scale, 1.0)[:, :, None])
+        return cls(shape, vectors, values[:, :, None], np.where(kept, scale, 1.0)[:, :, None], floor[:, 0])
 
     @property
     def full_rank(self) -> bool:
@@ -146,6 +147,10 @@ class LeastSquares:
     def size(self, E: Floats) -> Floats:
         """The norm of E (equilibrated), a block."""
         return np.asarray(np.sqrt(np.square(self._equilibrated(E)).sum(axis=(1, 2))))
+
+    def tilt(self) -> Floats:
+        """A bound on the sine between the null space found and the true one (Davis and Kahan), a block."""
+        return np.asarray(self.error / self.smallest())
 
     def smallest(self) -> Floats:
         """The smallest non-zero eigenvalue (equilibrated), a block; inf where M is zero."""

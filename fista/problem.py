@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.losses import QuadraticLoss
+from fista.losses import LeastSquares, QuadraticLoss
 from fista.penalties import Penalty
 
 __all__ = ["Problem"]
@@ -87,6 +87,15 @@ class Problem:
 
     def polar(self, G: Floats) -> Scalars:
         return self.penalty.task_polars(G) if self.separable else self.penalty.polar(G)  # type: ignore[attr-defined]
+
+    def projection(self, n_iter: int) -> LeastSquares | None:
+        """The projection on the range of M, once it costs no more than n_iter iterations; full rank only."""
+        D, T = self.loss.shape
+        blocks, n = (T, D) if self.loss.coupling is None else (1, D * T)
+        if self.free.any() or 10 * blocks * n**3 > 2 * n_iter * D * D * T:
+            return None
+        solver = self.loss.least_squares()
+        return solver if solver is not None and solver.full_rank else None
 
     def at_zero(self) -> Floats:
         """F(0) a task: half the (centred) energy of the targets, (T,)."""

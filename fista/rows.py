@@ -8,6 +8,7 @@ what is summed from them (Gram matrices, residual energies) is the business of `
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -30,6 +31,9 @@ class Rows(Protocol):
     @property
     def shared_gram(self) -> bool:
         """Whether all tasks have the same rows with the same weights."""
+
+    def shifted(self, features: Floats, targets: Floats) -> Rows:
+        """The block with (task-wise) constants taken off its dense design and its targets."""
 
     def weight_sums(self) -> Floats:
         """Sum of omega: (1,) if all tasks share them, else (T,)."""
@@ -76,6 +80,11 @@ def _squares(X: Any) -> Any:
     return X * X if isinstance(X, np.ndarray) else X.power(2)
 
 
+def _moved(X: Any, by: Floats) -> Any:
+    """X less a constant a column; a sparse X stays sparse and takes none."""
+    return X - by if by.any() else X
+
+
 def _weighted_gram(X: Any, weight: Floats, center: Floats) -> Floats:
     """X' diag(weight) X about a center, for dense or sparse X; the center of a dense X is taken off first."""
     design: Any = X
@@ -101,6 +110,9 @@ class SharedRows:
         self.shape = (X.shape[1], Y.shape[1])
         self.size = _stored(X)
         self.shared_gram = weight.shape[1] == 1
+
+    def shifted(self, features: Floats, targets: Floats) -> SharedRows:
+        return SharedRows(_moved(self.X, features[:, 0]), self.Y - targets, self.weight)
 
     def weight_sums(self) -> Floats:
         return np.asarray(self.weight.sum(axis=0))
@@ -161,6 +173,12 @@ class TaskRows:
         ends = np.searchsorted(self.task, np.arange(n_tasks + 1))
         self._slices = [slice(a, b) for a, b in pairwise(ends)]
         self._blocks = [X[rows] for rows in self._slices]
+
+    def shifted(self, features: Floats, targets: Floats) -> TaskRows:
+        out = copy(self)
+        out.y = self.y - self.spread(targets)
+        out._blocks = [_moved(X, features[:, t]) for t, X in enumerate(self._blocks)]
+        return out
 
     def _tasks(self) -> Iterator[tuple[int, slice, Any]]:
         """Each task that has rows: its position, where its rows lie, its design."""

@@ -136,7 +136,7 @@ def _until_certified(
         if not last and state.n_iter < next_check:
             continue
         next_check = state.n_iter + 1 + state.n_iter // 5
-        gap, rounding = gap_from_statistics(problem, state.W, state.HW)
+        gap, rounding = gap_from_statistics(problem, state.W, state.HW, state.n_iter)
         if last or np.all(gap <= target + rounding):
             certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)
             if last or certificate.converged:

@@ -227,10 +227,11 @@ def cases(
 ) -> Case:
     """Problems for one objective.
 
-    Sparsity weights reach from 1e-4 to 1e4 times lambda_max, ridge and graph weights from
-    ``10**-max_condition`` to ``10**max_condition`` times the largest eigenvalue of the data (a condition
-    number of up to ``10**max_condition``); data are scaled by up to 1e-6 or 1e6; with ``zero_weights`` any
-    weight may be 0.
+    Sparsity weights reach from 1e-4 to 1e4 times lambda_max. Ridge and graph weights start at
+    ``10**-max_condition`` times the largest eigenvalue of the data; a ridge ends at ``10**max_condition``
+    times that, a graph where it makes the condition number ``10**max_condition``, compared with the
+    smallest positive eigenvalue of the data. Data are scaled by up to 1e-6 or 1e6; with ``zero_weights``
+    any weight may be 0.
 
     Parameters
     ----------
@@ -316,13 +317,24 @@ def _weights(
     if objective in GRAPH:
         n_tasks = _n_tasks(data)
         largest = np.linalg.eigvalsh(Graph.of(parameters["graph"], n_tasks).laplacian())[-1] or 1.0
-        weights[GRAPH[objective]] = curvature / largest * draw(factors(-max_condition, max_condition))
+        most = 10.0**max_condition * _least_curvature(data)
+        weights[GRAPH[objective]] = (
+            min(curvature * draw(factors(-max_condition, max_condition)), most) / largest
+        )
     if objective == "STLasso" and draw(st.booleans()):
         ratio = draw(st.lists(factors(-1, 1), min_size=_n_tasks(data), max_size=_n_tasks(data)))
         weights["alpha"] = np.array(ratio) * level
     if zero_weights and draw(st.integers(0, 9)) == 9:
         weights[draw(st.sampled_from(sorted(weights)))] = 0.0
     return weights
+
+
+def _least_curvature(data: dict[str, Any]) -> float:
+    """Twice the smallest positive squared singular value of X, times the smallest positive weight."""
+    sizes = np.linalg.svd(data["X"], compute_uv=False)
+    positive = sizes[sizes > 1e-12 * sizes.max()]
+    rated = np.ones(1) if data.get("sample_weight") is None else data["sample_weight"]
+    return 2.0 * float(rated[rated > 0].min()) * (float(positive.min()) ** 2 if len(positive) else 1.0)
 
 
 def _n_tasks(data: dict[str, Any]) -> int:
