@@ -236,6 +236,7 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         if y is None:
             reading.numeric_targets("y", y, 0)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64)
+        reading.refuse_underflow("X", X)
         y = reading.numeric_targets("y", y, X.shape[0])
         universe, position, layout = self._tasks(X.shape[0], y, tasks)
         everyone = reading.read_population(X, y, sample_weight, position)

@@ -19,6 +19,7 @@ from fista.rows import Rows, SharedRows, TaskRows
 __all__ = ["Population", "numeric_targets", "read_population", "sorted_labels", "task_positions"]
 
 Floats = NDArray[np.float64]
+SMALLEST = 1e-140  # squares of less lose digits, and those below 1e-162 are zero
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,17 @@ def read_population(
             )
         y = np.where(missing, 0.0, y)
     return Population(X, y, weights, task)
+
+
+def refuse_underflow(name: str, X: Any) -> None:
+    """A column so small that its squares vanish would count as zero."""
+    largest = abs(X).max(axis=0)
+    sizes = np.asarray(largest if isinstance(largest, np.ndarray) else largest.todense()).ravel()
+    if np.any((sizes > 0) & (sizes < SMALLEST)):
+        raise ValueError(
+            f"{name}: found a column of values below {SMALLEST:g}, whose squares underflow; expected larger "
+            "ones, rescale it"
+        )
 
 
 def _row_weights(name: str, weight: Any, y: Floats, *, per_task: bool) -> Floats:
@@ -183,6 +195,7 @@ def expert_design(X: Any, n_features: int) -> Any:
         raise type(error)(f"X_expert: {error}; expected a finite N x {n_features} matrix") from None
     if design.shape[1] != n_features:
         raise ValueError(f"X_expert: found {design.shape[1]} features; expected {n_features}, as many as X")
+    refuse_underflow("X_expert", design)
     return design
 
 

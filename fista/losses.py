@@ -168,11 +168,11 @@ class _Quadratic:
         self.shape = rows[0].shape
         W0 = np.zeros(self.shape)
         residuals = [b.residual(W0, centering.intercept(W0)) for b in rows]
-        self.energy = _sum([b.energy(R) for b, R in zip(rows, residuals, strict=True)])
-        # Magnitudes before centring, for the bounds on rounding.
         with np.errstate(over="ignore"):
+            self.energy = _sum([b.energy(R) for b, R in zip(rows, residuals, strict=True)])
+            # Magnitudes, for the bounds on rounding.
             self.column_norms = np.sqrt(_sum([b.squared_norms() for b in rows]))
-        self.target_norms = np.sqrt(_sum([b.target_energy() for b in rows]))
+            self.target_norms = np.sqrt(_sum([b.target_energy() for b in rows]))
         if not (np.isfinite(self.column_norms).all() and np.isfinite(self.target_norms).all()):
             raise ValueError("X, y: found values whose weighted squares overflow; expected smaller ones")
         n_edges = 0 if self.graph is None else len(self.graph.weight)
