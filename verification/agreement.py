@@ -216,8 +216,11 @@ def certify(model_or_W: Any, X: Any, y: Any, *, objective: Any = None, **data: A
     --------
     >>> from fista import STLasso
     >>> from verification import certify
-    >>> certify([[1.5], [0.0]], [[1.0, 0.0], [0.0, 1.0]], [2.0, 0.25], objective=STLasso()).gap
-    0.0
+    >>> X, y = [[1.0, 0.0], [0.0, 1.0]], [2.0, 0.25]
+    >>> certify([[1.5], [0.0]], X, y, objective=STLasso()).holds(tol=1e-9)
+    True
+    >>> certify([[1.0], [0.0]], X, y, objective=STLasso()).holds(tol=1e-9)
+    False
     """
     intercept: Floats | None = None
     if hasattr(model_or_W, "parts_"):
