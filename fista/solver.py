@@ -92,8 +92,8 @@ def minimize(
     """Iterate until the duality gap is at most tol * F(0), or for max_iter iterations.
 
     The gap is watched through the statistics that the iteration has at hand, each time that the count of
-    iterations has grown by a fifth; the certificate that is returned is computed afresh from the rows and
-    must pass too.
+    iterations has grown by four and a fifth; the certificate that is returned is computed afresh from the
+    rows and must pass too.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _until_certified(
         last = state.n_iter >= max_iter
         if not last and state.n_iter < next_check:
             continue
-        next_check = state.n_iter + 1 + state.n_iter // 5
+        next_check = state.n_iter + 4 + state.n_iter // 5
         gap, rounding = gap_from_statistics(problem, state.W, state.HW, state.n_iter)
         if last or np.all(gap <= target + rounding):
             certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)
