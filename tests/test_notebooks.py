@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, and are committed without outputs."""
+"""The notebooks run from top to bottom, and are committed without outputs and without traces of a machine."""
 
 import os
 from pathlib import Path
@@ -11,24 +11,37 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} >= {"seven_objectives", "algorithm_1"}
+    assert {"seven_objectives", "algorithm_1"} <= {path.stem for path in NOTEBOOKS}
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+def test_notebook_runs(notebook, tmp_path):
+    search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": search_path, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute(env=environment)  # an error in a cell raises CellExecutionError
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any(output.output_type == "stream" and output.name == "stdout" for output in outputs)
+    complaints = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
+    assert complaints == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_is_committed_without_outputs(path):
-    notebook = nbformat.read(path, as_version=4)
+def test_notebook_is_committed_clean(notebook):
     nbformat.validate(notebook)
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec == {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    assert notebook.metadata.get("language_info", {}) in ({}, {"name": "python"})
     for cell in notebook.cells:
+        assert cell.metadata == {}
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
