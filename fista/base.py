@@ -70,7 +70,7 @@ def quadratic_loss(
         2 * block.size * (1 if block.spread(np.zeros(T)).shape != (T,) else T) for block in blocks.values()
     )
     fits = D * D * (1 if shared else T) <= GRAM_LIMIT
-    if (fits and through_gram <= through_rows) or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT):
+    if fits and (through_gram <= through_rows or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT)):
         return GramLoss(blocks, centering, graph)
     return OperatorLoss(blocks, centering, graph)
 
@@ -236,6 +236,7 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         if y is None:
             reading.numeric_targets("y", y, 0)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64)
+        X = reading.canonical(X)
         reading.refuse_underflow("X", X)
         y = reading.numeric_targets("y", y, X.shape[0])
         universe, position, layout = self._tasks(X.shape[0], y, tasks)

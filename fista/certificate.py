@@ -147,6 +147,9 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
             converged = bool(np.all(gap <= targets + rounding))
         else:
             converged = bool(np.sum(gap) <= targets.sum() + np.sum(rounding))
+        # A bound on rounding that lets W be worse than zero says nothing of W (nor does one that is inf).
+        worst = float(problem.at_zero().sum() + gamma * np.square(loss.target_norms).sum())
+        converged = converged and bool(np.isfinite(primal) and np.sum(gap) <= worst)
         if converged or not problem.ridge:
             break
     at_zero, total_gap = float(problem.at_zero().sum()), float(np.sum(gap))
@@ -216,7 +219,9 @@ def _best_gap(
     """The smallest gap(s) found, its scale s, and why it is infinite if it is."""
     free = problem.free
     if free.all():
-        return _least_squares_gap(problem, G, E)
+        # With nothing to pay for W, the minimum is that of least squares; a part that does cost is in excess.
+        excess, ones, reason = _least_squares_gap(problem, G, E)
+        return excess + omega, ones, reason
     if problem.ridge:
         gap, scale = _ridge_gap(problem, W, G, energy, omega, E, refine=refine)
     else:

@@ -92,6 +92,14 @@ def read_population(
     return Population(X, y, weights, task)
 
 
+def canonical(X: Any) -> Any:
+    """A sparse X without duplicate or unsorted entries, in a copy where the caller's has them."""
+    if not isinstance(X, np.ndarray) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def refuse_underflow(name: str, X: Any) -> None:
     """A column so small that its squares vanish would count as zero."""
     largest = abs(X).max(axis=0)
@@ -195,6 +203,7 @@ def expert_design(X: Any, n_features: int) -> Any:
         raise type(error)(f"X_expert: {error}; expected a finite N x {n_features} matrix") from None
     if design.shape[1] != n_features:
         raise ValueError(f"X_expert: found {design.shape[1]} features; expected {n_features}, as many as X")
+    design = canonical(design)
     refuse_underflow("X_expert", design)
     return design
 

@@ -60,6 +60,12 @@ def _sum(terms: Sequence[Floats]) -> Floats:
     return np.asarray(total)
 
 
+def _safe_norm(W: Floats) -> float:
+    """The Frobenius norm, without squares that overflow or vanish."""
+    largest = float(np.abs(W).max())
+    return largest * float(np.linalg.norm(W / largest)) if largest > 0 else 0.0
+
+
 class QuadraticLoss(Protocol):
     """What the solver asks of a loss on W of shape D x T."""
 
@@ -112,7 +118,7 @@ class LeastSquares:
         scale = kept / np.sqrt(np.where(kept, diagonal, 1.0))
         values, vectors = np.linalg.eigh(H * scale[:, :, None] * scale[:, None, :])
         floor = n_terms * EPS * np.square(scale * sizes).sum(axis=1, keepdims=True)
-        values = np.where(values > floor, values, 0.0)
+        values = np.where(values > 2 * floor, values, 0.0)
         return cls(shape, vectors, values[:, :, None], np.where(kept, scale, 1.0)[:, :, None], floor[:, 0])
 
     @property
@@ -130,14 +136,20 @@ class LeastSquares:
         positive = self.values > 0
         return np.where(positive, 1.0 / np.where(positive, self.values, 1.0), 0.0)
 
+    def _largest_inverse(self) -> Floats:
+        """What the inverse can be at most, given the error of the eigenvalues (which exceed it twice)."""
+        positive = self.values > 0
+        least = self.values - self.error[:, None, None]
+        return np.where(positive, 1.0 / np.where(positive, least, 1.0), 0.0)
+
     def solve(self, G: Floats) -> Floats:
         """(M'M)^+ G, D x T."""
         V = self.scale * (self.vectors @ (self._inverse() * self._spectrum(G)))
         return np.asarray(V.reshape(self.shape[1], self.shape[0]).T)
 
     def length(self, G: Floats) -> Floats:
-        """<G, (M'M)^+ G>^(1/2), a block."""
-        return np.asarray(np.sqrt((self._inverse() * np.square(self._spectrum(G))).sum(axis=(1, 2))))
+        """A bound on <G, (M'M)^+ G>^(1/2), a block."""
+        return np.asarray(np.sqrt((self._largest_inverse() * np.square(self._spectrum(G))).sum(axis=(1, 2))))
 
     def outside(self, G: Floats) -> Floats:
         """The norm of what G (equilibrated) has in the null space, a block."""
@@ -153,8 +165,9 @@ class LeastSquares:
         return np.asarray(self.error / self.smallest())
 
     def smallest(self) -> Floats:
-        """The smallest non-zero eigenvalue (equilibrated), a block; inf where M is zero."""
-        return np.asarray(np.where(self.values > 0, self.values, np.inf).min(axis=(1, 2)))
+        """What the smallest non-zero eigenvalue (equilibrated) is at least, a block; inf where M is zero."""
+        least = self.values - self.error[:, None, None]
+        return np.asarray(np.where(self.values > 0, least, np.inf).min(axis=(1, 2)))
 
 
 class _Quadratic:
@@ -254,11 +267,11 @@ class OperatorLoss(_Quadratic):
         W = np.random.default_rng(0).standard_normal(self.shape)
         estimate = 0.0
         for _ in range(10):
-            norm = float(np.linalg.norm(W))
+            norm = _safe_norm(W)
             if norm == 0:
                 break
             W = self.hessian(W / norm)
-            estimate = float(np.linalg.norm(W))
+            estimate = _safe_norm(W)
         return estimate, False
 
     def least_squares(self) -> LeastSquares | None:

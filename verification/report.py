@@ -62,7 +62,9 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return all(v.agree for _, _, v in self.entries) and not self.too_many_inconclusive
+        """Nothing disagrees, something was compared, and few oracles left it undecided."""
+        undisputed = not any(v.disagree for _, _, v in self.entries)
+        return undisputed and bool(self.comparisons) and not self.too_many_inconclusive
 
     def table(self) -> str:
         """One line for each data set, objective and oracle."""
@@ -84,7 +86,7 @@ class Report:
                     str(v.certificate.n_iter),
                     _milliseconds(v.seconds),
                     f"{c.seconds / v.seconds:.0f}x" if c else "-",
-                    c.verdict if c else "agree" if v.agree else "DISAGREE",
+                    c.verdict if c else "DISAGREE" if v.disagree else "-",
                 )
 
     def findings(self) -> list[str]:
@@ -106,6 +108,8 @@ class Report:
         )
         if speed:
             line += f"; FISTA {np.median(speed):.0f} times faster (median)"
+        if not self.comparisons:
+            line += "\nnothing was compared: no solver that was chosen can solve the objectives"
         if self.too_many_inconclusive:
             line += f"\nmore than {MOST_INCONCLUSIVE:.0%} inconclusive: the run decides too little"
         return line

@@ -154,3 +154,9 @@ def test_json_is_not_left_half_written(tmp_path, monkeypatch):
         Report().write_json(path)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_that_compares_nothing_has_not_passed(capsys):
+    status, out, _ = run(capsys, "--random", "0", "--objectives", "L21MTL", "--solvers", "OSQP")
+    assert status == 1
+    assert "nothing was compared" in out

@@ -1,5 +1,7 @@
 """`verify` and `certify` catch what they are there to catch, and nothing else."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,8 @@ def test_a_wide_oracle_decides_nothing(monkeypatch):
     result = verify(fista.L21MTL(), X, Y, solvers=["CLARABEL"])
     assert [c.verdict for c in result.comparisons] == ["inconclusive"]
     assert result.inconclusive
+    assert not result.agree
+    assert not result
 
 
 def test_an_oracle_that_fails_decides_nothing(monkeypatch):
@@ -96,3 +100,33 @@ def test_certify_says_what_it_needs():
         certify(np.zeros((4, 3)), X, Y)
     with pytest.raises(ValueError, match="parts"):
         certify(np.zeros((4, 3)), X, Y, objective=fista.DirtyMTL())
+
+
+def test_a_certificate_does_not_set_its_own_tolerance(monkeypatch):
+    """A solver that stops at once, and excuses it by a huge bound on rounding, is not believed."""
+    genuine = fista.solver.certify
+
+    def excused(*arguments, **keywords):
+        honest = genuine(*arguments, **keywords)
+        return dataclasses.replace(honest, converged=True, gap=0.0, rounding=1e9)
+
+    monkeypatch.setattr(fista.solver, "certify", excused)
+    monkeypatch.setattr(fista.solver, "gap_from_statistics", lambda *arguments: (0.0, 0.0))
+    result = verify(fista.L21MTL(beta=0.0), X, Y, solvers=["CLARABEL"])
+    assert not result.agree
+    assert result.disagree
+
+
+def test_the_promise_to_every_task_is_checked(monkeypatch):
+    """One stopping rule for all tasks together leaves a small task unsolved."""
+    genuine = fista.STLasso._terms
+    monkeypatch.setattr(
+        fista.STLasso, "_terms", lambda self, T: dataclasses.replace(genuine(self, T), independent=False)
+    )
+    # An easy large task, and a small one of nearly equal columns, which takes many more iterations.
+    common = rng.standard_normal((20, 1))
+    design = np.vstack([np.eye(4), common + 0.01 * rng.standard_normal((20, 4))])
+    y = np.concatenate([10.0 * np.ones(4), 1e-4 * rng.standard_normal(20)])
+    model = fista.STLasso(np.array([1.0, 1e-8]), tol=1e-4)
+    result = verify(model, design, y, tasks=np.repeat([0, 1], [4, 20]), solvers=["CLARABEL"])
+    assert any(finding.startswith("task 1") for finding in result.findings)
