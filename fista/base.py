@@ -66,9 +66,7 @@ def quadratic_loss(
     D, T = next(iter(blocks.values())).shape
     shared = all(block.shared_gram for block in blocks.values())
     through_gram = D * D * T
-    through_rows = sum(
-        2 * block.size * (1 if block.spread(np.zeros(T)).shape != (T,) else T) for block in blocks.values()
-    )
+    through_rows = sum(2 * block.cost for block in blocks.values())
     fits = D * D * (1 if shared else T) <= GRAM_LIMIT
     if fits and (through_gram <= through_rows or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT)):
         return GramLoss(blocks, centering, graph)

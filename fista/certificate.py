@@ -139,7 +139,10 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
     size = _join(problem, _magnitude(problem, total))
-    targets = tol * problem.at_zero()
+    at_zero = problem.at_zero()
+    targets = tol * at_zero
+    # A bound on rounding that lets W be worse than zero says nothing of W (nor does one that is inf).
+    worst = float(at_zero.sum() + gamma * np.square(loss.target_norms).sum())
     for refine in (False, True):  # the best scale takes time: only where a quick one is not enough
         gap, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, refine=refine)
         rounding = gamma * ((3 + scale) * size * np.sqrt(energy) + omega + ridge) + np.square(gamma * size)
@@ -147,17 +150,15 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
             converged = bool(np.all(gap <= targets + rounding))
         else:
             converged = bool(np.sum(gap) <= targets.sum() + np.sum(rounding))
-        # A bound on rounding that lets W be worse than zero says nothing of W (nor does one that is inf).
-        worst = float(problem.at_zero().sum() + gamma * np.square(loss.target_norms).sum())
         converged = converged and bool(np.isfinite(primal) and np.sum(gap) <= worst)
         if converged or not problem.ridge:
             break
-    at_zero, total_gap = float(problem.at_zero().sum()), float(np.sum(gap))
+    zero, total_gap = float(at_zero.sum()), float(np.sum(gap))
     return Certificate(
         primal=primal,
         dual=primal - total_gap,
         gap=total_gap,
-        relative_gap=total_gap / at_zero if at_zero > 0 else (0.0 if converged else np.inf),
+        relative_gap=total_gap / zero if zero > 0 else (0.0 if converged else np.inf),
         rounding=float(np.sum(rounding)),
         kkt_residual=_kkt_residual(problem, W, G),
         dual_point=_dual_point(problem, total, G, scale, projection),
@@ -184,11 +185,11 @@ def _residual_statistics(problem: Problem, W: Floats) -> tuple[Scalars, Floats, 
             G -= loss.centering.features * block.task_sums(R)
     E = np.broadcast_to(loss.column_norms * np.sqrt(energies), G.shape)
     energy: Scalars = energies if problem.separable else float(energies.sum())
-    if loss.graph is not None:
+    if loss.graph is not None and loss.coupling is not None:
         differences = loss.graph.incidence @ W.T
         G -= (loss.graph.incidence.T @ differences).T
         squares = np.square(differences).sum(axis=0)
-        E = E + np.outer(np.sqrt(squares), np.sqrt(loss.graph.laplacian().diagonal()))
+        E = E + np.outer(np.sqrt(squares), np.sqrt(loss.coupling.diagonal()))
         energy = energy + float(squares.sum())
     return energy, G, _gamma(loss.n_terms) * E
 

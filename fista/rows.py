@@ -26,7 +26,7 @@ class Rows(Protocol):
 
     n_rows: int
     shape: tuple[int, int]  # D x T
-    size: int  # stored entries of the design
+    cost: int  # multiplications of a product of the rows with W
 
     @property
     def shared_gram(self) -> bool:
@@ -108,7 +108,7 @@ class SharedRows:
         self.X, self.Y, self.weight = X, Y, weight
         self.n_rows = X.shape[0]
         self.shape = (X.shape[1], Y.shape[1])
-        self.size = _stored(X)
+        self.cost = _stored(X) * Y.shape[1]
         self.shared_gram = weight.shape[1] == 1
 
     def shifted(self, features: Floats, targets: Floats) -> SharedRows:
@@ -169,7 +169,7 @@ class TaskRows:
         self.y, self.weight = y[self.order], weight[self.order]
         self.n_rows = X.shape[0]
         self.shape = (X.shape[1], n_tasks)
-        self.size = _stored(X)
+        self.cost = _stored(X)
         ends = np.searchsorted(self.task, np.arange(n_tasks + 1))
         self._slices = [slice(a, b) for a, b in pairwise(ends)]
         self._blocks = [X[rows] for rows in self._slices]

@@ -338,21 +338,7 @@ def _cleanest(declared: Declared, parts: dict[str, Array]) -> dict[str, Array]:
     return best
 
 
-class STLasso(_Oracle):
-    """Single-task lasso: every task by itself.
-
-    Minimises ::
-
-        SSQ(W) + sum_t alpha_t ||w_t||_1
-
-    No 1/2 and no 1/N: SSQ is the weighted sum of squares; with scikit-learn's Lasso,
-    ``alpha = 2 N alpha_sklearn``.
-
-    Parameters
-    ----------
-    alpha : float or sequence of T floats, default 1.0
-        Weight of the l1 norm, one for all tasks or one per task.
-    fit_intercept : bool, default False
+_COMMON = """fit_intercept : bool, default False
         Whether to fit one unpenalised intercept per task.
     tol : float, default 1e-6
         ``certificate_.converged`` says whether the duality gap is at most ``tol * F(0)``.
@@ -364,7 +350,7 @@ class STLasso(_Oracle):
         columns.
     warm_start : bool, default False
         Let the conic solver start from its last answer on the same data, if it can.
-    solver : {"CLARABEL", "OSQP", "SCS"}, default "CLARABEL"
+    solver : {solvers}, default "CLARABEL"
         The conic solver.
 
     Attributes
@@ -372,7 +358,7 @@ class STLasso(_Oracle):
     coef_ : array of shape (T, D)
         W transposed.
     parts_ : dict of arrays of shape (D, T)
-        ``{"W": W}``.
+        {parts}
     intercept_ : array of shape (T,), or float
         Zeros without `fit_intercept`; a float after a fit to a 1-D y without tasks.
     tasks_ : array of shape (T,)
@@ -399,7 +385,35 @@ class STLasso(_Oracle):
     ValueError, TypeError
         From `fit`: wrong arguments, before any work.
     OracleError
-        From `fit`: the solver ended without an answer.
+        From `fit`: the solver ended without an answer."""
+
+
+def _documented(cls: type) -> type:
+    """Put what all seven share into the docstring; only parts and solvers differ."""
+    objective = OBJECTIVES[cls.__name__]
+    solvers = '{"CLARABEL", "OSQP", "SCS"}' if objective.quadratic_program else '{"CLARABEL", "SCS"}'
+    parts = '``{"W": W}``.' if objective.parts == ("W",) else '``{"P": P, "Q": Q}`` with W = P + Q.'
+    common = _COMMON.replace("{solvers}", solvers).replace("{parts}", parts)
+    cls.__doc__ = (cls.__doc__ or "").replace("{common}", common)
+    return cls
+
+
+@_documented
+class STLasso(_Oracle):
+    """Single-task lasso: every task by itself.
+
+    Minimises ::
+
+        SSQ(W) + sum_t alpha_t ||w_t||_1
+
+    No 1/2 and no 1/N: SSQ is the weighted sum of squares; with scikit-learn's Lasso,
+    ``alpha = 2 N alpha_sklearn``.
+
+    Parameters
+    ----------
+    alpha : float or sequence of T floats, default 1.0
+        Weight of the l1 norm, one for all tasks or one per task.
+    {common}
 
     References
     ----------
@@ -439,6 +453,7 @@ class STLasso(_Oracle):
         self.solver = solver
 
 
+@_documented
 class MTLasso(_Oracle):
     """Multi-task lasso with a ridge.
 
@@ -454,54 +469,7 @@ class MTLasso(_Oracle):
         Weight of the sum of absolute values.
     beta : float, default 1.0
         Weight of the ridge.
-    fit_intercept : bool, default False
-        Whether to fit one unpenalised intercept per task.
-    tol : float, default 1e-6
-        ``certificate_.converged`` says whether the duality gap is at most ``tol * F(0)``.
-    max_iter : int, default 10000
-        Accepted so that the oracle can stand in for the fast solver, and not used: a ground truth is
-        not cut short. The conic solvers have limits of their own.
-    task_labels : sequence, optional
-        The universe of tasks, distinct integers or strings. With a 2-D y the sorted names of its
-        columns.
-    warm_start : bool, default False
-        Let the conic solver start from its last answer on the same data, if it can.
-    solver : {"CLARABEL", "OSQP", "SCS"}, default "CLARABEL"
-        The conic solver.
-
-    Attributes
-    ----------
-    coef_ : array of shape (T, D)
-        W transposed.
-    parts_ : dict of arrays of shape (D, T)
-        ``{"W": W}``.
-    intercept_ : array of shape (T,), or float
-        Zeros without `fit_intercept`; a float after a fit to a 1-D y without tasks.
-    tasks_ : array of shape (T,)
-        Sorted task labels.
-    certificate_ : Certificate
-        The proof: primal and dual value, gap, dual point.
-    dual_gap_ : float
-        ``certificate_.gap``, in units of the objective.
-    multipliers_ : dict of arrays
-        The conic solver's own multipliers as a dual point for ``Declared.dual``.
-    problem_ : cvxpy.Problem
-        The problem that was solved, in normalised units. It is not pickled.
-    status_ : str
-        The solver's status.
-    solve_time_ : float
-        Seconds, as reported by the solver.
-    n_iter_ : int
-        The solver's iterations.
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
-
-    Raises
-    ------
-    ValueError, TypeError
-        From `fit`: wrong arguments, before any work.
-    OracleError
-        From `fit`: the solver ended without an answer.
+    {common}
 
     References
     ----------
@@ -543,6 +511,7 @@ class MTLasso(_Oracle):
         self.solver = solver
 
 
+@_documented
 class L21MTL(_Oracle):
     """Joint feature selection: the l2,1 norm with a ridge.
 
@@ -558,54 +527,7 @@ class L21MTL(_Oracle):
         Weight of the sum of the Euclidean norms of the rows (features) of W.
     beta : float, default 1.0
         Weight of the ridge.
-    fit_intercept : bool, default False
-        Whether to fit one unpenalised intercept per task.
-    tol : float, default 1e-6
-        ``certificate_.converged`` says whether the duality gap is at most ``tol * F(0)``.
-    max_iter : int, default 10000
-        Accepted so that the oracle can stand in for the fast solver, and not used: a ground truth is
-        not cut short. The conic solvers have limits of their own.
-    task_labels : sequence, optional
-        The universe of tasks, distinct integers or strings. With a 2-D y the sorted names of its
-        columns.
-    warm_start : bool, default False
-        Let the conic solver start from its last answer on the same data, if it can.
-    solver : {"CLARABEL", "SCS"}, default "CLARABEL"
-        The conic solver.
-
-    Attributes
-    ----------
-    coef_ : array of shape (T, D)
-        W transposed.
-    parts_ : dict of arrays of shape (D, T)
-        ``{"W": W}``.
-    intercept_ : array of shape (T,), or float
-        Zeros without `fit_intercept`; a float after a fit to a 1-D y without tasks.
-    tasks_ : array of shape (T,)
-        Sorted task labels.
-    certificate_ : Certificate
-        The proof: primal and dual value, gap, dual point.
-    dual_gap_ : float
-        ``certificate_.gap``, in units of the objective.
-    multipliers_ : dict of arrays
-        The conic solver's own multipliers as a dual point for ``Declared.dual``.
-    problem_ : cvxpy.Problem
-        The problem that was solved, in normalised units. It is not pickled.
-    status_ : str
-        The solver's status.
-    solve_time_ : float
-        Seconds, as reported by the solver.
-    n_iter_ : int
-        The solver's iterations.
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
-
-    Raises
-    ------
-    ValueError, TypeError
-        From `fit`: wrong arguments, before any work.
-    OracleError
-        From `fit`: the solver ended without an answer.
+    {common}
 
     References
     ----------
@@ -647,6 +569,7 @@ class L21MTL(_Oracle):
         self.solver = solver
 
 
+@_documented
 class DirtyMTL(_Oracle):
     """A dirty model: block-sparse plus sparse.
 
@@ -662,54 +585,7 @@ class DirtyMTL(_Oracle):
         Weight of the sum over features of the largest absolute entry of a row of P.
     rho2 : float, default 1.0
         Weight of the sum of absolute values of Q.
-    fit_intercept : bool, default False
-        Whether to fit one unpenalised intercept per task.
-    tol : float, default 1e-6
-        ``certificate_.converged`` says whether the duality gap is at most ``tol * F(0)``.
-    max_iter : int, default 10000
-        Accepted so that the oracle can stand in for the fast solver, and not used: a ground truth is
-        not cut short. The conic solvers have limits of their own.
-    task_labels : sequence, optional
-        The universe of tasks, distinct integers or strings. With a 2-D y the sorted names of its
-        columns.
-    warm_start : bool, default False
-        Let the conic solver start from its last answer on the same data, if it can.
-    solver : {"CLARABEL", "OSQP", "SCS"}, default "CLARABEL"
-        The conic solver.
-
-    Attributes
-    ----------
-    coef_ : array of shape (T, D)
-        W transposed.
-    parts_ : dict of arrays of shape (D, T)
-        ``{"P": P, "Q": Q}`` with W = P + Q.
-    intercept_ : array of shape (T,), or float
-        Zeros without `fit_intercept`; a float after a fit to a 1-D y without tasks.
-    tasks_ : array of shape (T,)
-        Sorted task labels.
-    certificate_ : Certificate
-        The proof: primal and dual value, gap, dual point.
-    dual_gap_ : float
-        ``certificate_.gap``, in units of the objective.
-    multipliers_ : dict of arrays
-        The conic solver's own multipliers as a dual point for ``Declared.dual``.
-    problem_ : cvxpy.Problem
-        The problem that was solved, in normalised units. It is not pickled.
-    status_ : str
-        The solver's status.
-    solve_time_ : float
-        Seconds, as reported by the solver.
-    n_iter_ : int
-        The solver's iterations.
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
-
-    Raises
-    ------
-    ValueError, TypeError
-        From `fit`: wrong arguments, before any work.
-    OracleError
-        From `fit`: the solver ended without an answer.
+    {common}
 
     References
     ----------
@@ -751,6 +627,7 @@ class DirtyMTL(_Oracle):
         self.solver = solver
 
 
+@_documented
 class RobustMTL(_Oracle):
     """Robust multi-task feature learning: shared features plus outlier tasks.
 
@@ -766,54 +643,7 @@ class RobustMTL(_Oracle):
         Weight of the sum of the norms of the rows (features) of P.
     rho2 : float, default 1.0
         Weight of the sum of the norms of the columns (tasks) of Q.
-    fit_intercept : bool, default False
-        Whether to fit one unpenalised intercept per task.
-    tol : float, default 1e-6
-        ``certificate_.converged`` says whether the duality gap is at most ``tol * F(0)``.
-    max_iter : int, default 10000
-        Accepted so that the oracle can stand in for the fast solver, and not used: a ground truth is
-        not cut short. The conic solvers have limits of their own.
-    task_labels : sequence, optional
-        The universe of tasks, distinct integers or strings. With a 2-D y the sorted names of its
-        columns.
-    warm_start : bool, default False
-        Let the conic solver start from its last answer on the same data, if it can.
-    solver : {"CLARABEL", "SCS"}, default "CLARABEL"
-        The conic solver.
-
-    Attributes
-    ----------
-    coef_ : array of shape (T, D)
-        W transposed.
-    parts_ : dict of arrays of shape (D, T)
-        ``{"P": P, "Q": Q}`` with W = P + Q.
-    intercept_ : array of shape (T,), or float
-        Zeros without `fit_intercept`; a float after a fit to a 1-D y without tasks.
-    tasks_ : array of shape (T,)
-        Sorted task labels.
-    certificate_ : Certificate
-        The proof: primal and dual value, gap, dual point.
-    dual_gap_ : float
-        ``certificate_.gap``, in units of the objective.
-    multipliers_ : dict of arrays
-        The conic solver's own multipliers as a dual point for ``Declared.dual``.
-    problem_ : cvxpy.Problem
-        The problem that was solved, in normalised units. It is not pickled.
-    status_ : str
-        The solver's status.
-    solve_time_ : float
-        Seconds, as reported by the solver.
-    n_iter_ : int
-        The solver's iterations.
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
-
-    Raises
-    ------
-    ValueError, TypeError
-        From `fit`: wrong arguments, before any work.
-    OracleError
-        From `fit`: the solver ended without an answer.
+    {common}
 
     References
     ----------
@@ -855,6 +685,7 @@ class RobustMTL(_Oracle):
         self.solver = solver
 
 
+@_documented
 class SRMTL(_Oracle):
     """Sparse graph-regularised multi-task learning.
 
@@ -877,54 +708,7 @@ class SRMTL(_Oracle):
         "complete", "chain", a sequence of edges ``(i, j)`` or ``(i, j, g)`` between positions in
         `tasks_`, or a symmetric T x T adjacency matrix (NumPy or scipy.sparse) with zero diagonal.
         An edge of weight g gives the penalty ``g**2 ||w_i - w_j||**2``.
-    fit_intercept : bool, default False
-        Whether to fit one unpenalised intercept per task.
-    tol : float, default 1e-6
-        ``certificate_.converged`` says whether the duality gap is at most ``tol * F(0)``.
-    max_iter : int, default 10000
-        Accepted so that the oracle can stand in for the fast solver, and not used: a ground truth is
-        not cut short. The conic solvers have limits of their own.
-    task_labels : sequence, optional
-        The universe of tasks, distinct integers or strings. With a 2-D y the sorted names of its
-        columns.
-    warm_start : bool, default False
-        Let the conic solver start from its last answer on the same data, if it can.
-    solver : {"CLARABEL", "OSQP", "SCS"}, default "CLARABEL"
-        The conic solver.
-
-    Attributes
-    ----------
-    coef_ : array of shape (T, D)
-        W transposed.
-    parts_ : dict of arrays of shape (D, T)
-        ``{"W": W}``.
-    intercept_ : array of shape (T,), or float
-        Zeros without `fit_intercept`; a float after a fit to a 1-D y without tasks.
-    tasks_ : array of shape (T,)
-        Sorted task labels.
-    certificate_ : Certificate
-        The proof: primal and dual value, gap, dual point.
-    dual_gap_ : float
-        ``certificate_.gap``, in units of the objective.
-    multipliers_ : dict of arrays
-        The conic solver's own multipliers as a dual point for ``Declared.dual``.
-    problem_ : cvxpy.Problem
-        The problem that was solved, in normalised units. It is not pickled.
-    status_ : str
-        The solver's status.
-    solve_time_ : float
-        Seconds, as reported by the solver.
-    n_iter_ : int
-        The solver's iterations.
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
-
-    Raises
-    ------
-    ValueError, TypeError
-        From `fit`: wrong arguments, before any work.
-    OracleError
-        From `fit`: the solver ended without an answer.
+    {common}
 
     References
     ----------
@@ -970,6 +754,7 @@ class SRMTL(_Oracle):
         self.solver = solver
 
 
+@_documented
 class EGMTL(_Oracle):
     """Expert-guided multi-task learning.
 
@@ -993,54 +778,7 @@ class EGMTL(_Oracle):
         "complete", "chain", a sequence of edges ``(i, j)`` or ``(i, j, g)`` between positions in
         `tasks_`, or a symmetric T x T adjacency matrix (NumPy or scipy.sparse) with zero diagonal.
         An edge of weight g gives the penalty ``g**2 ||w_i - w_j||**2``.
-    fit_intercept : bool, default False
-        Whether to fit one unpenalised intercept per task.
-    tol : float, default 1e-6
-        ``certificate_.converged`` says whether the duality gap is at most ``tol * F(0)``.
-    max_iter : int, default 10000
-        Accepted so that the oracle can stand in for the fast solver, and not used: a ground truth is
-        not cut short. The conic solvers have limits of their own.
-    task_labels : sequence, optional
-        The universe of tasks, distinct integers or strings. With a 2-D y the sorted names of its
-        columns.
-    warm_start : bool, default False
-        Let the conic solver start from its last answer on the same data, if it can.
-    solver : {"CLARABEL", "OSQP", "SCS"}, default "CLARABEL"
-        The conic solver.
-
-    Attributes
-    ----------
-    coef_ : array of shape (T, D)
-        W transposed.
-    parts_ : dict of arrays of shape (D, T)
-        ``{"W": W}``.
-    intercept_ : array of shape (T,), or float
-        Zeros without `fit_intercept`; a float after a fit to a 1-D y without tasks.
-    tasks_ : array of shape (T,)
-        Sorted task labels.
-    certificate_ : Certificate
-        The proof: primal and dual value, gap, dual point.
-    dual_gap_ : float
-        ``certificate_.gap``, in units of the objective.
-    multipliers_ : dict of arrays
-        The conic solver's own multipliers as a dual point for ``Declared.dual``.
-    problem_ : cvxpy.Problem
-        The problem that was solved, in normalised units. It is not pickled.
-    status_ : str
-        The solver's status.
-    solve_time_ : float
-        Seconds, as reported by the solver.
-    n_iter_ : int
-        The solver's iterations.
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
-
-    Raises
-    ------
-    ValueError, TypeError
-        From `fit`: wrong arguments, before any work.
-    OracleError
-        From `fit`: the solver ended without an answer.
+    {common}
 
     References
     ----------
