@@ -102,10 +102,10 @@ class _GroupNorm:
 
 
 class _L21(_GroupNorm):
-    groups: str  # the axis that numbers the groups: "d" for rows, "t" for columns
+    squares: str  # sums of squares a group, as einsum has it
 
     def _norms(self, W: Floats) -> Floats:
-        return np.asarray(np.sqrt(np.einsum(f"dt,dt->{self.groups}", W, W)))
+        return np.asarray(np.sqrt(np.einsum(self.squares, W, W)))
 
     def value(self, W: Floats) -> float:
         return float(self.alpha * self._norms(W).sum())
@@ -113,7 +113,7 @@ class _L21(_GroupNorm):
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         threshold = float(step) * self.alpha
         shrink = 1.0 - threshold / np.maximum(self._norms(V), max(threshold, TINY))
-        return V * (shrink[:, None] if self.groups == "d" else shrink)
+        return V * (shrink[:, None] if self.squares == "dt,dt->d" else shrink)
 
     def polar(self, G: Floats) -> float:
         return _over(self._norms(G).max(), self.alpha)
@@ -122,13 +122,13 @@ class _L21(_GroupNorm):
 class RowL21(_L21):
     """alpha * sum_d ||W_d.||_2: a feature is used by all tasks or by none."""
 
-    groups = "d"
+    squares = "dt,dt->d"
 
 
 class ColumnL21(_L21):
     """alpha * sum_t ||W_.t||_2: a task has coefficients or has none."""
 
-    groups = "t"
+    squares = "dt,dt->t"
 
 
 class RowL1Linf(_GroupNorm):
