@@ -16,8 +16,10 @@ Only the part of r in the range of M needs scaling: theta = r - (1 - s) M (M'M)^
 gap(s) with <G, (M'M)^+ G> for ||r||^2, which is far less where weights are small. That takes a design of full
 rank and an eigendecomposition, made once it costs no more than the iterations so far.
 
-The distance to the dual ball is the norm of the prox of Omega with step 1 (Moreau). A task that only the
-loss acts on needs M'theta = 0: theta is then the least-squares residual, and the gap is
+The point of the dual ball nearest to s G is s G less its prox of Omega with step 1 (Moreau); its polar is
+computed, and where it exceeds 1 the point is scaled back, so that a proof depends on the polar alone.
+
+A task that only the loss acts on needs M'theta = 0: theta is then the least-squares residual, and the gap is
 ``1/2 <G, (M'M)^+ G>``. Floating point cannot tell a singular M from one that is so but for its last bits:
 where M is rank-deficient, ``reason`` says that the gap holds for an M within rounding of the given one.
 
@@ -269,7 +271,8 @@ def _ridge_gap(
     error = 0.0 if E is None else np.sqrt(problem.inner(E, E))
 
     def gap(s: Scalars) -> Scalars:
-        beyond = problem.penalty.prox(s * G, 1.0)
+        inside = s * G - problem.penalty.prox(s * G, 1.0)
+        beyond = s * G - inside / np.maximum(problem.polar(inside), 1.0)  # a proof trusts no prox
         distance = np.sqrt(problem.inner(beyond, beyond)) + np.abs(s) * error
         smooth = 0.5 * np.square(1.0 - s) * energy + beta * square
         return np.asarray(smooth + omega - s * fit + np.square(distance) / (4 * beta))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -57,6 +58,7 @@ RIDGE = {"MTLasso": "beta", "L21MTL": "beta", "SRMTL": "gamma"}
 GRAPH = {"SRMTL": "alpha", "EGMTL": "lam2"}
 
 
+WIDE = 70  # features, for as few rows as we draw: FISTA then applies the rows, and makes no Gram matrix
 TINY, HUGE = 2.0**-20, 2.0**20  # 1e-6 and 1e6, but such that equal columns stay so to the last bit
 
 #: Sparsity weights relative to lambda_max; above it W = 0, so most lie below.
@@ -85,6 +87,7 @@ class Case:
         data = ",\n    ".join(f"{k}={_literal(v)}" for k, v in self.data.items())
         return (
             "import numpy as np\n"
+            f"{'import scipy.sparse as sp' + chr(10) if any(map(sp.issparse, self.data.values())) else ''}"
             f"from fista import {self.objective}\n"
             "from verification import verify\n"
             f"model = {self.objective}({arguments})\n"
@@ -98,6 +101,8 @@ class Case:
 
 def _literal(value: Any) -> str:
     """An expression that evaluates to the value, bit for bit."""
+    if isinstance(value, sp.csr_array):
+        return f"sp.csr_array({_literal(value.toarray())})"
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "f":
             return f"np.array({value.tolist()!r})".replace("nan", "np.nan")
@@ -106,7 +111,7 @@ def _literal(value: Any) -> str:
             if (value.dtype.kind not in "bU")
             else f"np.array({value.tolist()!r})"
         )
-    return repr(value)
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def factors(low: int = -4, high: int = 4) -> st.SearchStrategy[float]:
@@ -224,6 +229,7 @@ def cases(
     max_tasks: int = 4,
     max_condition: int = 6,
     zero_weights: bool = True,
+    plain: bool = False,
 ) -> Case:
     """Problems for one objective.
 
@@ -231,7 +237,9 @@ def cases(
     ``10**-max_condition`` times the largest eigenvalue of the data; a ridge ends at ``10**max_condition``
     times that, a graph where it makes the condition number ``10**max_condition``, compared with the
     smallest positive eigenvalue of the data. Data are scaled by up to 1e-6 or 1e6; with ``zero_weights``
-    any weight may be 0.
+    any weight may be 0. Unless ``plain``, data come in every form that ``fit`` takes: designs dense or
+    sparse, a few of them `WIDE`; task labels as numbers or strings, with ``task_labels`` that name a task
+    without rows; experts as ``X_expert`` or as a mask.
 
     Parameters
     ----------
@@ -244,51 +252,84 @@ def cases(
         Exponent of the largest condition number that ridge and graph weights bring about.
     zero_weights : bool
         Whether regularisation weights may be 0.
+    plain : bool
+        Whether to draw arrays only, of few features.
     """
     _check("objective", objective, OBJECTIVES)
     _check("design", design, DESIGNS)
-    D = draw(st.integers(1, max_features))
     T = draw(st.integers(1, max_tasks))
     N = draw(st.integers(T if design == "per-task" else 1, max(max_rows, T)))
     scale_x, scale_y = draw(st.sampled_from([(1.0, 1.0)] * 4 + [(TINY, 1.0), (HUGE, TINY), (1.0, HUGE)]))
-    X = draw(designs(N, D)) * scale_x
-    data: dict[str, Any] = {"X": X}
+    if not plain and draw(st.integers(0, 19)) == 19:
+        X = np.random.default_rng(draw(st.integers(0, 2**16))).standard_normal((N, WIDE)).round(3)
+    else:
+        X = draw(designs(N, draw(st.integers(1, max_features))))
+    data: dict[str, Any] = {"X": X * scale_x}
+    parameters: dict[str, Any] = {"fit_intercept": draw(st.booleans())}
     if design == "shared":
-        Y = draw(targets(N, T)) * scale_y
-        shape = draw(st.sampled_from([(N,), (N, T)]))
-        weights = draw(sample_weights(shape))
-        if weights is not None and weights.shape == Y.shape and draw(st.booleans()):
-            Y = np.where(weights == 0, np.nan, Y)  # missing ratings
-        data["y"] = Y
+        data["y"] = draw(targets(N, T)) * scale_y
+        weights = draw(sample_weights(draw(st.sampled_from([(N,), (N, T)]))))
+        if weights is not None and weights.shape == (N, T) and draw(st.booleans()):
+            data["y"] = np.where(weights == 0, np.nan, data["y"])  # missing ratings
     else:
         data["y"] = draw(targets(N, 1))[:, 0] * scale_y
-        data["tasks"] = draw(task_rows(N, T))
-        T = len(np.unique(data["tasks"]))
+        named = not plain and draw(st.booleans())
+        labels = np.array([f"task {t}" for t in range(T + 1)]) if named else np.arange(T + 1)
+        data["tasks"] = labels[draw(task_rows(N, T))]
         weights = draw(sample_weights((N,)))
+        if not plain and draw(st.integers(0, 3)) == 3:
+            parameters["task_labels"] = labels.tolist()  # the last one has no rows
+        T = _n_tasks(parameters, data)
     if weights is not None:
         data["sample_weight"] = weights
-    parameters: dict[str, Any] = {"fit_intercept": draw(st.booleans())}
     if objective in GRAPH:
         parameters["graph"] = draw(task_graphs(T))
     if objective == "EGMTL":
         parameters["lam1"] = draw(factors(-2, 2))
         if draw(st.booleans()):
-            data.update(draw(_experts(X, data, T, scale_x, scale_y, design)))
+            data.update(draw(_experts(data, T, scale_x, scale_y)))
+            if not plain and draw(st.booleans()):
+                data = _as_mask(data)
     parameters.update(draw(_weights(objective, parameters, data, max_condition, zero_weights)))
+    if not plain and draw(st.integers(0, 3)) == 3:
+        data = {name: sp.csr_array(v) if name in ("X", "X_expert") else v for name, v in data.items()}
     return Case(objective, parameters, data)
 
 
 @st.composite
-def _experts(
-    draw: st.DrawFn, X: Floats, data: dict[str, Any], T: int, scale_x: float, scale_y: float, design: str
-) -> dict[str, Any]:
-    P = draw(expert_matrices(X.shape[1])) * scale_x
-    if design == "shared":
-        return {"X_expert": P, "y_expert": draw(targets(len(P), T)) * scale_y}
-    known = np.unique(data["tasks"])
-    tasks = draw(st.lists(st.sampled_from(known.tolist()), min_size=len(P), max_size=len(P)))
-    y = draw(targets(len(P), 1))[:, 0] * scale_y
-    return {"X_expert": P, "y_expert": y, "tasks_expert": np.array(tasks)}
+def _experts(draw: st.DrawFn, data: dict[str, Any], T: int, scale_x: float, scale_y: float) -> dict[str, Any]:
+    P = draw(expert_matrices(data["X"].shape[1]))
+    n = len(P)
+    experts: dict[str, Any] = {"X_expert": P * scale_x}
+    if "tasks" in data:
+        experts["y_expert"] = draw(targets(n, 1))[:, 0] * scale_y
+        known = np.unique(data["tasks"])
+        positions = draw(st.lists(st.integers(0, len(known) - 1), min_size=n, max_size=n))
+        experts["tasks_expert"] = known[positions]
+    else:
+        experts["y_expert"] = draw(targets(n, T)) * scale_y
+    weights = draw(sample_weights((n,)))
+    return experts if weights is None else {**experts, "sample_weight_expert": weights}
+
+
+def _as_mask(data: dict[str, Any]) -> dict[str, Any]:
+    """The same rows in one array, the experts' among those of the crowd, with the mask that tells them."""
+    n = [len(data["X"]), len(data["X_expert"])]
+    order = np.argsort(np.arange(sum(n)) % n[1], kind="stable")
+    joined = {"X": ("X", "X_expert"), "y": ("y", "y_expert"), "tasks": ("tasks", "tasks_expert")}
+    out: dict[str, Any] = {
+        name: np.concatenate([data[pair[0]], data[pair[1]]])[order]
+        for name, pair in joined.items()
+        if name in data
+    }
+    if "sample_weight" in data or "sample_weight_expert" in data:
+        crowd = data.get("sample_weight", np.ones(n[0]))
+        expert = data.get("sample_weight_expert", np.ones(n[1]))
+        if crowd.ndim == 2:
+            expert = np.broadcast_to(expert[:, None], (n[1], crowd.shape[1]))
+        out["sample_weight"] = np.concatenate([crowd, expert])[order]
+    out["expert"] = np.repeat([False, True], n)[order]
+    return out
 
 
 @st.composite
@@ -315,14 +356,15 @@ def _weights(
     if objective in RIDGE:
         weights[RIDGE[objective]] = curvature * draw(factors(-max_condition, max_condition))
     if objective in GRAPH:
-        n_tasks = _n_tasks(data)
+        n_tasks = _n_tasks(parameters, data)
         largest = np.linalg.eigvalsh(Graph.of(parameters["graph"], n_tasks).laplacian())[-1] or 1.0
         most = 10.0**max_condition * _least_curvature(data)
         weights[GRAPH[objective]] = (
             min(curvature * draw(factors(-max_condition, max_condition)), most) / largest
         )
     if objective == "STLasso" and draw(st.booleans()):
-        ratio = draw(st.lists(factors(-1, 1), min_size=_n_tasks(data), max_size=_n_tasks(data)))
+        n_tasks = _n_tasks(parameters, data)
+        ratio = draw(st.lists(factors(-1, 1), min_size=n_tasks, max_size=n_tasks))
         weights["alpha"] = np.array(ratio) * level
     if zero_weights and draw(st.integers(0, 9)) == 9:
         weights[draw(st.sampled_from(sorted(weights)))] = 0.0
@@ -337,7 +379,9 @@ def _least_curvature(data: dict[str, Any]) -> float:
     return 2.0 * float(rated[rated > 0].min()) * (float(positive.min()) ** 2 if len(positive) else 1.0)
 
 
-def _n_tasks(data: dict[str, Any]) -> int:
+def _n_tasks(parameters: dict[str, Any], data: dict[str, Any]) -> int:
+    if "task_labels" in parameters:
+        return len(parameters["task_labels"])
     if data.get("tasks") is not None:
         return len(np.unique(data["tasks"]))
     return int(np.atleast_2d(data["y"].T).shape[0])

@@ -7,7 +7,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from fista import EGMTL, DirtyMTL, RobustMTL, STLasso
+from fista import EGMTL, L21MTL, DirtyMTL, RobustMTL, STLasso
+from fista.penalties import RowL21
 from verification import certify, verify
 
 rng = np.random.default_rng(0)
@@ -70,6 +71,19 @@ def test_nothing_worse_than_zero_is_converged(max_iter, monkeypatch):
     with pytest.warns(ConvergenceWarning):
         proof = STLasso(alpha=0.1, max_iter=max_iter).fit(X, Y).certificate_
     assert not proof.converged
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+def test_a_wrong_prox_cannot_certify_itself(beta, monkeypatch):
+    """With a ridge the certificate seeks a dual point with the help of the prox, which it must not trust."""
+    genuine = RowL21.prox
+    monkeypatch.setattr(RowL21, "prox", lambda self, V, step: genuine(self, V, 2 * step))
+    with pytest.warns(ConvergenceWarning):
+        claim = L21MTL(alpha=5.0, beta=beta, max_iter=500).fit(X, Y).certificate_
+    monkeypatch.undo()
+    right = L21MTL(alpha=5.0, beta=beta).fit(X, Y).certificate_
+    assert not claim.converged
+    assert claim.dual <= right.primal
 
 
 @pytest.mark.parametrize("where", ["crowd", "expert"])

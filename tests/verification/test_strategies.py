@@ -4,11 +4,13 @@ from random import Random
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 import fista
 import formulations
+from fista.losses import OperatorLoss
 from verification.strategies import (
     DESIGNS,
     GRAPH,
@@ -44,9 +46,17 @@ def test_cases_are_accepted_by_both_packages_and_printed_as_code(objective, desi
     code = case.code().replace("print(verify(model, **data))", "")
     exec(code, namespace)
     for key, value in case.data.items():
-        np.testing.assert_array_equal(namespace["data"][key], value)
+        np.testing.assert_array_equal(dense(namespace["data"][key]), dense(value))
     for key, value in case.parameters.items():
         np.testing.assert_array_equal(namespace["model"].get_params()[key], value)
+
+
+def dense(value):
+    return value.toarray() if sp.issparse(value) else value
+
+
+def design(case):
+    return dense(case.data["X"])
 
 
 REACHED = {
@@ -55,13 +65,17 @@ REACHED = {
     "far below lambda_max": lambda c: 900 < c.model().lambda_max(**c.data) < np.inf,
     "missing rating": lambda c: np.isnan(c.data["y"]).any(),
     "zero row weight": lambda c: "sample_weight" in c.data and (c.data["sample_weight"] == 0).any(),
-    "single row": lambda c: len(c.data["X"]) == 1,
-    "more features than rows": lambda c: c.data["X"].shape[1] > len(c.data["X"]) > 1,
+    "single row": lambda c: len(design(c)) == 1,
+    "more features than rows": lambda c: design(c).shape[1] > len(design(c)) > 1,
     "duplicate column": lambda c: (
-        c.data["X"].shape[1] > 1 and c.data["X"].any() and (c.data["X"].T[0] == c.data["X"].T[1]).all()
+        design(c).shape[1] > 1 and design(c).any() and (design(c).T[0] == design(c).T[1]).all()
     ),
-    "large data": lambda c: np.abs(c.data["X"]).max() >= 1e6,
+    "large data": lambda c: np.abs(design(c)).max() >= 1e6,
+    "sparse": lambda c: sp.issparse(c.data["X"]),
+    "operator form": lambda c: isinstance(c.model()._problem(c.model()._read(**c.data)).loss, OperatorLoss),
     "experts": lambda c: "X_expert" in c.data,
+    "weighted experts": lambda c: "sample_weight_expert" in c.data,
+    "mask": lambda c: "expert" in c.data and "sample_weight" in c.data,
     "adjacency": lambda c: isinstance(c.parameters["graph"], np.ndarray),
     "empty graph": lambda c: isinstance(c.parameters["graph"], list) and not c.parameters["graph"],
 }
@@ -69,9 +83,18 @@ REACHED = {
 
 @pytest.mark.parametrize("kind", REACHED)
 def test_cases_reach_every_kind_of_trouble(kind):
+    reach("shared", REACHED[kind])
+
+
+def test_cases_reach_names_and_tasks_without_rows():
+    reach("per-task", lambda c: c.data["tasks"].dtype.kind == "U" and "task_labels" in c.parameters)
+    reach("per-task", lambda c: "expert" in c.data)
+
+
+def reach(design, condition):
     find(
-        cases("EGMTL", "shared"),
-        REACHED[kind],
+        cases("EGMTL", design),
+        condition,
         settings=settings(max_examples=2000, database=None, phases=[Phase.generate], deadline=None),
     )
 
