@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -153,7 +154,11 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         factor is inf where a sparsity weight is 0 and the data do not vanish.
         """
         probe = clone(self)
-        return probe._problem(probe._read(X, y, **data)).lambda_max()  # type: ignore[no-any-return]
+        try:
+            arguments = signature(probe.fit).bind(X, y, **data).arguments
+        except TypeError as error:
+            raise TypeError(f"lambda_max: {error}; expected the arguments of fit") from None
+        return probe._problem(probe._read(**arguments)).lambda_max()  # type: ignore[no-any-return]
 
     def predict(self, X: ArrayLike, tasks: ArrayLike | None = None) -> Floats:
         """Predict ``X @ coef_.T + intercept_``.
@@ -239,8 +244,6 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         y = reading.numeric_targets("y", y, X.shape[0])
         universe, position, layout = self._tasks(X.shape[0], y, tasks)
         everyone = reading.read_population(X, y, sample_weight, position)
-        if not np.any(everyone.weight) and X_expert is None:
-            raise ValueError("sample_weight: found only zeros; expected at least one positive weight")
         if X_expert is not None:
             _refuse_cross_validation()
             others = self._read_experts(
@@ -248,6 +251,10 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
             )
             if expert is not None:
                 raise ValueError("expert: found a mask besides X_expert; expected one of the two forms")
+            if not (everyone.weight.any() or others.weight.any()):
+                raise ValueError(
+                    "sample_weight, sample_weight_expert: found only zeros; expected a positive weight"
+                )
             return _Data(everyone, others, universe, layout)
         for name, value in [
             ("y_expert", y_expert),
@@ -256,9 +263,13 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         ]:
             if value is not None:
                 raise ValueError(f"{name}: found values without X_expert; expected both or neither")
+        if not everyone.weight.any():
+            raise ValueError("sample_weight: found only zeros; expected at least one positive weight")
         if expert is None:
             return _Data(everyone, None, universe, layout)
         mask = reading.boolean_mask("expert", expert, X.shape[0])
+        if mask.all():
+            raise ValueError("expert: found True in every row; expected at least one row of the crowd")
         return _Data(everyone.take(~mask), everyone.take(mask), universe, layout)
 
     def _tasks(self, n_rows: int, y: Floats, tasks: Any) -> tuple[NDArray[Any], NDArray[np.intp] | None, str]:

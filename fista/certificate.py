@@ -71,8 +71,8 @@ class Certificate:
         where there are such rows. Row i is scaled by sqrt(c_i u_i): u_i is the weight of the sample, c_i is
         2 (SSQ without 1/2), 1 (the crowd of EG-MTL) or 2 lam1 (its experts); graph rows are scaled by
         sqrt(2 * weight).
-    form : {"rows", "statistics"}
-        What the gap was computed from.
+    form : str
+        What the gap was computed from: ``"rows"``, the residuals.
     n_iter : int
         Iterations, the start point included.
     converged : bool
@@ -105,7 +105,7 @@ class Certificate:
         because = f" ({self.reason})" if self.reason else ""
         return (
             f"{verdict} to tol={self.tol:g}: F(W) = {self.primal:.10g}, "
-            f"F(W) - F* <= {self.gap:.3g} = {self.relative_gap:.2g} F(0), "
+            f"F(W) - F* <= {self.gap:.3g} = {self.relative_gap:.2g} F(0) (rounding {self.rounding:.1g}), "
             f"KKT residual {self.kkt_residual:.2g}, {self.n_iter} iterations{because}"
         )
 

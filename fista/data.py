@@ -163,7 +163,10 @@ def _plain_labels(name: str, given: Any, labels: NDArray[Any]) -> NDArray[Any]:
             )
     if len(kinds) > 1:
         raise TypeError(f"{name}: found integers and strings mixed; expected labels of one kind")
-    return np.array(values, dtype=np.int64 if kinds == {"int"} else None)
+    try:
+        return np.array(values, dtype=np.int64 if kinds == {"int"} else None)
+    except OverflowError:
+        raise ValueError(f"{name}: found {max(values)}; expected integers of 64 bits with a sign") from None
 
 
 def sorted_labels(labels: Any, *, name: str = "task_labels") -> NDArray[Any]:
@@ -211,6 +214,8 @@ def expert_design(X: Any, n_features: int) -> Any:
 def boolean_mask(name: str, mask: Any, n_rows: int) -> NDArray[np.bool_]:
     """One boolean a row."""
     values = np.asarray(mask)
+    if values.dtype == object and all(isinstance(v, (bool, np.bool_)) for v in values.ravel()):
+        values = values.astype(np.bool_)  # a column of a frame
     if values.dtype != np.bool_:
         raise TypeError(f"{name}: found dtype {values.dtype}; expected booleans, True for an expert's row")
     if values.shape != (n_rows,):
@@ -220,9 +225,11 @@ def boolean_mask(name: str, mask: Any, n_rows: int) -> NDArray[np.bool_]:
 
 def _floats(name: str, values: Any) -> Floats:
     try:
+        if hasattr(getattr(values, "dtype", None), "na_value"):  # pandas' own kinds, whose <NA> NumPy has not
+            values = values.to_numpy(dtype=np.float64, na_value=np.nan)
         array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name}: found rows of unequal length ({error}); expected an array") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: found what is no array of numbers ({error}); expected one") from None
     if array.dtype.kind == "c":
         raise ValueError(f"{name}: found complex numbers; expected real ones")
     if array.dtype.kind in "USmM":

@@ -7,6 +7,7 @@ import numbers
 import sys
 import warnings
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -140,6 +141,10 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
         The arguments are those of `fit`; nothing is solved. It is inf where a sparsity weight is 0
         and the data do not vanish.
         """
+        try:
+            signature(self.fit).bind(X, y, **keywords)
+        except TypeError as error:
+            raise TypeError(f"lambda_max: {error}; expected the arguments of fit") from None
         return declare(self, X, y, **keywords).lambda_max
 
     def _fit(self, X: Any, y: Any, **keywords: Any) -> Self:

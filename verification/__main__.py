@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the return value is the exit status."""
     options = _parser().parse_args(arguments)
     try:
+        if options.json is not None and not options.json.absolute().parent.is_dir():
+            raise ValueError(f"--json: found no folder {options.json.parent}; expected an existing one")
         problems = list(_problems(options))
     except (OSError, ValueError) as error:
         print(f"mtl-verify: {error}", file=sys.stderr)
@@ -99,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="verify on this file instead: npz with X, y and optionally tasks, sample_weight, X_expert, "
-        "y_expert, tasks_expert, edges; or CSV with a header",
+        "y_expert, tasks_expert, edges; or CSV with a header (an empty target cell is a missing rating)",
     )
     parser.add_argument("--target", nargs="+", metavar="COLUMN", help="target column(s) of a CSV file")
     parser.add_argument("--task", metavar="COLUMN", help="column of task labels of a CSV file")
@@ -134,14 +136,18 @@ def _data_sets(options: argparse.Namespace) -> Iterator[DataSet]:
             raise ValueError("--target, --task: found without --data; expected a CSV file")
         yield from real_sets()
         yield from random_sets(options.random, options.seed)
+    elif options.data.suffix not in (".npz", ".csv"):
+        raise ValueError(f"--data: found {options.data}; expected a file ending in .npz or .csv")
+    elif not options.data.is_file():
+        raise ValueError(f"--data: found no file {options.data}")
     elif options.data.suffix == ".npz":
+        if options.target or options.task:
+            raise ValueError("--target, --task: found with an npz file; expected them with a CSV file only")
         yield read_npz(options.data)
-    elif options.data.suffix == ".csv":
+    else:
         if not options.target:
             raise ValueError("--target: found none; expected the target column(s) of the CSV file")
         yield read_csv(options.data, options.target, options.task)
-    else:
-        raise ValueError(f"--data: found {options.data}; expected a file ending in .npz or .csv")
 
 
 def _model(objective: str, data: DataSet, level: float) -> Any:

@@ -96,7 +96,8 @@ class Comparison:
     """FISTA against one oracle.
 
     ``verdict`` is ``"agree"``, ``"inconclusive"`` (the oracle's own bracket is too wide to decide, or it gave
-    no answer) or ``"DISAGREE"``, and ``findings`` says what was found.
+    no answer), ``"not certified"`` (no bound is broken, but FISTA stopped before its promise was kept) or
+    ``"DISAGREE"``, and ``findings`` says what was found.
     """
 
     solver: str
@@ -114,9 +115,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found: one `Comparison` an oracle. True in a boolean context if at
-    least one oracle decides, and none disagrees.
-    """
+    """What `verify` found: one `Comparison` an oracle. True in a boolean context if `agree`."""
 
     objective: str
     design: str
@@ -128,7 +127,13 @@ class Verification:
 
     @property
     def agree(self) -> bool:
+        """Whether FISTA kept its promise, at least one oracle decides, and none disagrees."""
         return not self.disagree and any(c.verdict == "agree" for c in self.comparisons)
+
+    @property
+    def certified(self) -> bool:
+        """Whether FISTA claims to have kept its promise; if so, `findings` says where that is not true."""
+        return self.certificate.converged
 
     @property
     def disagree(self) -> bool:
@@ -144,6 +149,8 @@ class Verification:
 
     def __str__(self) -> str:
         lines = [f"{self.objective} ({self.design}): FISTA {self.bracket}"]
+        if not self.certified:
+            lines.append(f"  FISTA: {self.certificate}")
         lines += [f"  FISTA: {finding}" for finding in self.findings]
         for c in self.comparisons:
             lines.append(f"  {c.solver}: {c.verdict} ({c.status}); {c.bracket}")
@@ -166,7 +173,8 @@ def verify(model: Any, X: Any, y: Any, *, solvers: Sequence[str] | None = None, 
     Returns
     -------
     Verification
-        Its ``agree`` is false if any bound that theory promises was seen to be broken.
+        Its ``disagree`` is true if any bound that theory promises was seen to be broken; its ``agree`` takes
+        more: that FISTA kept its promise and an oracle was accurate enough to decide.
 
     Examples
     --------
@@ -214,8 +222,8 @@ def certify(model_or_W: Any, X: Any, y: Any, *, objective: Any = None, **data: A
     Parameters
     ----------
     model_or_W : fitted estimator, array of shape (D, T), or dict of parts
-        A fitted estimator brings its own objective; an array is W, a dict is ``{"W": W}`` or
-        ``{"P": P, "Q": Q}``.
+        A fitted estimator brings its own objective; an array is W, features x tasks (the transpose of a
+        ``coef_``), a dict is ``{"W": W}`` or ``{"P": P, "Q": Q}``.
     X, y, **data
         As for ``fit``.
     objective : estimator, optional
@@ -242,9 +250,25 @@ def certify(model_or_W: Any, X: Any, y: Any, *, objective: Any = None, **data: A
         given = model_or_W if isinstance(model_or_W, dict) else {"W": model_or_W}
         parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
     declared = declare(model, X, y, **data)
-    if set(parts) != set(declared.parts):
-        raise ValueError(f"model_or_W: found the parts {sorted(parts)}; expected {sorted(declared.parts)}")
+    _check_parts(parts, declared, plain=not (hasattr(model_or_W, "parts_") or isinstance(model_or_W, dict)))
     return _bracket(declared, (parts, intercept), declared.residual_theta(parts, intercept))
+
+
+def _check_parts(parts: dict[str, Floats], declared: Declared, *, plain: bool) -> None:
+    if set(parts) != set(declared.parts):
+        found = "one array" if plain else f"the parts {sorted(parts)}"
+        raise ValueError(
+            f"model_or_W: found {found}; expected a dict of {sorted(declared.parts)}, whose sum is W"
+        )
+    for name, part in parts.items():
+        expected = declared.n_features, declared.n_tasks
+        if part.shape != expected:
+            raise ValueError(
+                f"model_or_W: found {name} of shape {part.shape}; expected {expected}, features x tasks "
+                "(coef_ is the transpose: pass coef_.T)"
+            )
+        if not np.isfinite(part).all():
+            raise ValueError(f"model_or_W: found NaN or infinity in {name}; expected finite coefficients")
 
 
 def _objective_name(model: Any) -> str:
@@ -299,9 +323,7 @@ def _check_claims(claim: fista.Certificate, bracket: Bracket) -> list[str]:
         found.append(
             f"claims F(W) = {claim.primal!r}, but the declared objective is {bracket.primal!r} there"
         )
-    if not claim.converged:
-        found.append(f"not certified: {claim}")
-    elif np.isfinite(bracket.dual) and bracket.gap > claim.tol * bracket.at_zero + room:
+    if claim.converged and np.isfinite(bracket.dual) and bracket.gap > claim.tol * bracket.at_zero + room:
         found.append(f"claims a relative gap of {claim.relative_gap:.3g}, found {bracket.relative_gap:.3g}")
     return found
 
@@ -369,8 +391,10 @@ def _compare(
         found.append(f"||W1 - W2|| = {apart:.3g} exceeds its bound {coefficient_bound:.3g}")
 
     decisive = theirs.gap <= INCONCLUSIVE[solver] * theirs.at_zero + theirs.rounding
-    if found or findings:  # with a wide bracket of FISTA's own the bounds above would be met by anything
+    if found or findings:
         verdict = "DISAGREE"
+    elif not claim.converged:  # with a wide bracket of FISTA's own the bounds above are met by anything
+        verdict = "not certified"
     elif decisive:
         verdict = "agree"
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,11 @@ def _standard(values: Floats) -> Floats:
 
 def read_npz(path: Path) -> DataSet:
     """An npz file with X, y and optionally tasks, sample_weight, X_expert, y_expert, tasks_expert, edges."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {key: file[key] for key in file.files}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (AttributeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: found no npz file of plain arrays ({error})") from None
     unknown = sorted(set(arrays) - set(KEYS))
     missing = sorted({"X", "y"} - set(arrays))
     if unknown or missing:
@@ -135,29 +139,72 @@ def read_npz(path: Path) -> DataSet:
 
 
 def read_csv(path: Path, target: list[str], task: str | None) -> DataSet:
-    """A CSV file with a header: target columns, optionally a column of task labels, the rest features."""
-    with path.open(newline="") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        rows = [row for row in reader if row]
+    """A CSV file with a header: target columns, optionally a column of task labels, the rest features.
+
+    An empty cell in a target column is a missing rating.
+    """
+    try:
+        with path.open(newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            rows: dict[int, list[str]] = {}
+            for row in reader:
+                if row:
+                    rows[reader.line_num] = row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: found no CSV text ({error})") from None
     wanted = [*target, *([task] if task else [])]
+    if len(set(header)) < len(header):
+        raise ValueError(f"{path}: found the header {header}; expected distinct names")
     if unknown := [name for name in wanted if name not in header]:
         raise ValueError(f"{path}: found no column {unknown}; expected among {header}")
-    if not rows or any(len(row) != len(header) for row in rows):
-        raise ValueError(f"{path}: found rows that do not match the header of {len(header)} columns")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    if task and len(target) != 1:
+        raise ValueError(f"--target: found {len(target)} columns besides --task; expected one")
+    if not rows:
+        raise ValueError(f"{path}: found no rows below the header")
+    for line, row in rows.items():
+        if len(row) != len(header):
+            raise ValueError(
+                f"{path}, line {line}: found {len(row)} cells; expected {len(header)}, as in the header"
+            )
     features = [name for name in header if name not in wanted]
-    try:
-        X = np.array([columns[name] for name in features], dtype=np.float64).T
-        Y = np.array([columns[name] for name in target], dtype=np.float64).T
-    except ValueError as error:
-        raise ValueError(f"{path}: found a value that is not a number ({error})") from None
-    data: dict[str, Any] = {"X": X, "y": Y}
+    if not features:
+        raise ValueError(f"{path}: found no columns besides {wanted}; expected features")
+    table = {name: dict(zip(rows, column, strict=True)) for name, column in _columns(header, rows)}
+    X = np.array([_numbers(path, name, table[name]) for name in features]).T
+    Y = np.array([_numbers(path, name, table[name], empty=np.nan) for name in target]).T
+    data: dict[str, Any] = {"X": X, "y": Y if task is None else Y[:, 0]}
+    if np.isnan(Y).any():
+        data["sample_weight"] = np.where(np.isnan(data["y"]), 0.0, 1.0)
     if task:
-        if len(target) != 1:
-            raise ValueError(f"--target: found {len(target)} columns besides --task; expected one")
-        labels = np.array(columns[task])
+        labels = np.array(list(table[task].values()))
         with contextlib.suppress(ValueError):
             labels = labels.astype(np.int64)
-        data.update(y=Y[:, 0], tasks=labels)
+        data["tasks"] = labels
     return DataSet(path.stem, data)
+
+
+def _columns(header: list[str], rows: dict[int, list[str]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return zip(header, zip(*rows.values(), strict=True), strict=True)
+
+
+def _numbers(path: Path, name: str, column: dict[int, str], empty: float | None = None) -> list[float]:
+    """The cells of a column, by their lines, as numbers; what an empty cell means, if it may be empty."""
+    values = []
+    for line, cell in column.items():
+        if empty is not None and not cell.strip():
+            values.append(empty)
+            continue
+        try:
+            values.append(float(cell))
+        except ValueError:
+            raise ValueError(
+                f"{path}, line {line}, column {name!r}: found {cell!r}, not a number; expected one "
+                "(--task names a column of labels, --target the targets; all other columns are features)"
+            ) from None
+        if not np.isfinite(values[-1]):
+            raise ValueError(
+                f"{path}, line {line}, column {name!r}: found {cell!r}; expected a finite number"
+                + ("" if empty is None else ", or an empty cell for a missing rating")
+            )
+    return values

@@ -339,6 +339,23 @@ def test_integer_labels_in_a_series():
         STLasso().fit(X, y, tasks=missing)
 
 
+def test_kinds_of_pandas_that_numpy_has_not():
+    """Targets with <NA> at weight 0, a mask of objects."""
+    missing = np.arange(40) % 7 == 0
+    ratings = pd.Series(np.where(missing, np.nan, y)).astype("Float64")
+    assert ratings.isna().any()
+    weights = pd.Series(~missing, dtype="Int64")
+    model = STLasso().fit(X, ratings, sample_weight=weights)
+    plain = STLasso().fit(X, np.where(missing, np.nan, y), sample_weight=(~missing).astype(float))
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    with pytest.raises(ValueError, match="y: found NaN where sample_weight is not 0"):
+        STLasso().fit(X, ratings)
+    mask = pd.Series(missing).astype(object)
+    np.testing.assert_array_equal(
+        EGMTL().fit(X, y, expert=mask).coef_, EGMTL().fit(X, y, expert=missing).coef_
+    )
+
+
 def test_pandas_output_of_a_transformer():
     pipeline = make_pipeline(StandardScaler(), MTLasso()).set_output(transform="pandas")
     pipeline.fit(pd.DataFrame(X, columns=list("vwxyz")), Y)

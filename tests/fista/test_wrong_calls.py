@@ -6,6 +6,8 @@ import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, cross_validate
 
+import fista
+import formulations
 from fista import EGMTL, L21MTL, SRMTL, DirtyMTL, MTLasso, RobustMTL, STLasso
 
 X = np.arange(12.0).reshape(6, 2) + [[0.0, 1.0]] * 6
@@ -97,6 +99,17 @@ FIT = {
         "sample_weight",
         r"\(6, 3\)",
     ),
+    "mask of everyone": (EGMTL(), X, y, {"expert": [True] * 6}, ValueError, "expert", "every row"),
+    "crowd and experts without weight": (
+        EGMTL(),
+        X,
+        y,
+        {"sample_weight": 0 * y, "X_expert": X, "y_expert": y, "sample_weight_expert": 0 * y},
+        ValueError,
+        "sample_weight, sample_weight_expert",
+        "zeros",
+    ),
+    "labels beyond 64 bits": (MTLasso(), X, y, {"tasks": [2**63] * 6}, ValueError, "tasks", str(2**63)),
     "weights all zero": (MTLasso(), X, y, {"sample_weight": 0 * y}, ValueError, "sample_weight", "zeros"),
     # tasks
     "tasks with 2-D y": (MTLasso(), X, Y, {"tasks": TASKS}, ValueError, "tasks", "2-D y"),
@@ -418,6 +431,16 @@ def test_fit(case):
     assert type(raised.value) is error
     assert_says(raised, argument, found)
     assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize("package", [fista, formulations])
+@pytest.mark.parametrize("keywords", [{"X_expert": X, "y_expert": y}, {"weights": y}])
+def test_lambda_max_takes_the_arguments_of_fit(package, keywords):
+    with pytest.raises(
+        TypeError, match=rf"lambda_max: .*'{next(iter(keywords))}'; expected the arguments of"
+    ):
+        package.MTLasso().lambda_max(X, y, **keywords)
+    assert package.EGMTL().lambda_max(X, y, X_expert=X, y_expert=y) > 0
 
 
 @pytest.mark.usefixtures("no_work")

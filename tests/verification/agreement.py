@@ -36,6 +36,7 @@ def assert_agreement(objective: str, design: str, *, max_examples: int, derandom
             verdicts.setdefault(comparison.solver, Counter())[comparison.verdict] += 1
             if comparison.verdict == "inconclusive":
                 undecided.append(f"{comparison.solver}: {comparison.findings[0]}{case!r}")
+        assert result.certified, str(result)
         assert not result.disagree, str(result)
 
     agree()

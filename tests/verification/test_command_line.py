@@ -1,5 +1,6 @@
 """``python -m verification``: tables, files, exit status, interruption."""
 
+import inspect
 import json
 
 import numpy as np
@@ -79,6 +80,15 @@ def test_own_data_from_csv(capsys, tmp_path, problem):
     assert "per-task" in out
 
 
+def test_an_empty_cell_is_a_missing_rating(capsys, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,calm,tense\n1,2,\n2,,1\n3,1,1\n")
+    data = command.read_csv(path, ["calm", "tense"], None).data
+    np.testing.assert_array_equal(data["sample_weight"], [[1, 0], [0, 1], [1, 1]])
+    status, out, _ = run(capsys, "--data", str(path), "--target", "calm", "tense")
+    assert status == 0, out
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "says"),
     [
@@ -88,15 +98,25 @@ def test_own_data_from_csv(capsys, tmp_path, problem):
         ("a,b\n1,2\n", ["--data", "data.csv"], "--target"),
         ("a,b\n1,2\n", ["--data", "data.csv", "--target", "z"], "z"),
         ("a,b\n1,x\n", ["--data", "data.csv", "--target", "b"], "not a number"),
-        ("a,b\n1\n", ["--data", "data.csv", "--target", "b"], "2 columns"),
+        ("a,b\n1,2\n1,x\n", ["--data", "data.csv", "--target", "b"], "line 3, column 'b': found 'x'"),
+        ("a,b\n,2\n", ["--data", "data.csv", "--target", "b"], "line 2, column 'a': found ''"),
+        ("a,b\n1\n", ["--data", "data.csv", "--target", "b"], "line 2: found 1 cells; expected 2"),
+        ("a,a,b\n1,2,3\n", ["--data", "data.csv", "--target", "b"], "distinct"),
+        ("a,b\n", ["--data", "data.csv", "--target", "b"], "no rows"),
+        ("b\n1\n", ["--data", "data.csv", "--target", "b"], "features"),
+        ("a,b\n1,2\n", ["--data", "data.csv", "--target", "b", "--json", "no/where.json"], "--json"),
+        (None, ["--data", "absent.csv"], "no file absent.csv"),
+        ("PK\x03\x04", ["--data", "data.npz"], "no npz"),
+        ("", ["--data", "data.npz"], "no npz"),
+        ("", ["--data", "data.npz", "--target", "b"], "CSV file only"),
         ("a,b,t\n1,2,3\n", ["--data", "data.csv", "--target", "a", "b", "--task", "t"], "expected one"),
-        ("a,b\nnan,2\n", ["--data", "data.csv", "--target", "b"], "NaN"),
+        ("a,b\nnan,2\n", ["--data", "data.csv", "--target", "b"], "finite"),
     ],
 )
 def test_wrong_calls_say_what_is_wrong(capsys, tmp_path, monkeypatch, content, arguments, says):
     monkeypatch.chdir(tmp_path)
     if content is not None:
-        (tmp_path / "data.csv").write_text(content)
+        (tmp_path / arguments[1]).write_text(content)
     status, _, err = run(capsys, *arguments)
     assert status == 2
     assert says in err
@@ -144,6 +164,20 @@ def test_a_disagreement_is_a_failure(capsys, monkeypatch):
     assert "DISAGREE" in out
     assert "0 agree, 0 inconclusive, 4 disagree" in out
     assert "claims F(W)" in out
+
+
+def test_what_is_not_certified_is_a_failure_but_no_disagreement(capsys, monkeypatch):
+    genuine = command.fista.L21MTL.__init__
+
+    def impatient(self, alpha=1.0, beta=1.0, **settings):
+        genuine(self, alpha, beta, **{**settings, "max_iter": 1})
+
+    impatient.__signature__ = inspect.signature(genuine)
+    monkeypatch.setattr(command.fista.L21MTL, "__init__", impatient)
+    status, out, _ = run(capsys, *QUICK)
+    assert status == 1
+    assert "0 agree, 0 inconclusive, 0 disagree, 4 not certified (FISTA on 4 problems)" in out
+    assert "DISAGREE" not in out
 
 
 def test_json_is_not_left_half_written(tmp_path, monkeypatch):

@@ -47,9 +47,13 @@ def test_a_wrong_objective_is_caught_by_the_brackets(monkeypatch):
 
 
 def test_an_early_stop_is_not_an_agreement():
+    """Nor is it a disagreement: all bounds hold, they are only wide."""
     result = verify(fista.RobustMTL(max_iter=1), X, Y, solvers=["CLARABEL"])
     assert not result.agree
-    assert "not certified" in result.findings[0]
+    assert not result.certified
+    assert not result.disagree
+    assert [c.verdict for c in result.comparisons] == ["not certified"]
+    assert "NOT certified" in str(result)
 
 
 def test_a_wide_oracle_decides_nothing(monkeypatch):
@@ -98,8 +102,12 @@ def test_certify_brackets_any_coefficients():
 def test_certify_says_what_it_needs():
     with pytest.raises(ValueError, match="objective: found None"):
         certify(np.zeros((4, 3)), X, Y)
-    with pytest.raises(ValueError, match="parts"):
+    with pytest.raises(ValueError, match=r"found one array; expected a dict of \['P', 'Q'\]"):
         certify(np.zeros((4, 3)), X, Y, objective=fista.DirtyMTL())
+    with pytest.raises(ValueError, match=r"found W of shape \(3, 4\); expected \(4, 3\), .*coef_.T"):
+        certify(np.zeros((3, 4)), X, Y, objective=fista.MTLasso())
+    with pytest.raises(ValueError, match="found NaN or infinity in W"):
+        certify(np.full((4, 3), np.nan), X, Y, objective=fista.MTLasso())
 
 
 def test_a_certificate_does_not_set_its_own_tolerance(monkeypatch):
