@@ -342,24 +342,26 @@ def _weights(
     zero_weights: bool,
 ) -> dict[str, Any]:
     """Sparsity weights relative to lambda_max, ridge and graph weights relative to the data's curvature."""
-    rated = 1.0 if data.get("sample_weight") is None else float(np.max(data["sample_weight"]))
-    curvature = 2 * rated * np.linalg.norm(data["X"], 2) ** 2 or 1.0
+    least, curvature = _curvatures(objective, parameters, data)
     names = SPARSITY[objective]
     ratios = {name: draw(factors(-1, 1)) if len(names) > 1 else 1.0 for name in names}
     unit = getattr(fista, objective)(**parameters, **ratios).lambda_max(**data)
     # What centring leaves of a constant column is rounding; so is then lambda_max, and no weight at all.
+    rated = 1.0 if data.get("sample_weight") is None else float(np.max(data["sample_weight"]))
     noise = 1e-12 * np.sqrt(curvature * 2 * rated) * np.linalg.norm(np.nan_to_num(data["y"]))
     unit = unit if np.isfinite(unit) and unit > noise else curvature
     level = draw(st.sampled_from(LEVELS)) * unit
     weights: dict[str, Any] = {name: level * ratio for name, ratio in ratios.items()}
 
     if objective in RIDGE:
-        weights[RIDGE[objective]] = curvature * draw(factors(-max_condition, max_condition))
+        weights[RIDGE[objective]] = float(curvature * draw(factors(-max_condition, max_condition)))
     if objective in GRAPH:
         n_tasks = _n_tasks(parameters, data)
         largest = np.linalg.eigvalsh(Graph.of(parameters["graph"], n_tasks).laplacian())[-1] or 1.0
-        most = 10.0**max_condition * _least_curvature(data)
-        weights[GRAPH[objective]] = (
+        # Without strong convexity, as WIDE designs are, a condition number costs more.
+        wide = data["X"].shape[1] == WIDE
+        most = 10.0 ** (min(max_condition, 3) if wide else max_condition) * least
+        weights[GRAPH[objective]] = float(
             min(curvature * draw(factors(-max_condition, max_condition)), most) / largest
         )
     if objective == "STLasso" and draw(st.booleans()):
@@ -371,12 +373,18 @@ def _weights(
     return weights
 
 
-def _least_curvature(data: dict[str, Any]) -> float:
-    """Twice the smallest positive squared singular value of X, times the smallest positive weight."""
-    sizes = np.linalg.svd(data["X"], compute_uv=False)
-    positive = sizes[sizes > 1e-12 * sizes.max()]
-    rated = np.ones(1) if data.get("sample_weight") is None else data["sample_weight"]
-    return 2.0 * float(rated[rated > 0].min()) * (float(positive.min()) ** 2 if len(positive) else 1.0)
+def _curvatures(objective: str, parameters: dict[str, Any], data: dict[str, Any]) -> tuple[float, float]:
+    """The smallest positive and the largest eigenvalue of M'M without graph rows, of any task; 1 if none."""
+    model = getattr(fista, objective)(**parameters)
+    if objective in GRAPH:
+        model.set_params(**{GRAPH[objective]: 0.0})
+    loss = model._problem(model._read(**data)).loss
+    D, T = loss.shape
+    # Nothing couples the tasks: one column of every task's matrix at a time.
+    columns = [loss.hessian(np.repeat(unit[:, None], T, axis=1)) for unit in np.eye(D)]
+    values = np.linalg.eigvalsh(np.stack(columns).transpose(2, 0, 1))
+    positive = values[values > 1e-12 * values.max()]
+    return (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 1.0)
 
 
 def _n_tasks(parameters: dict[str, Any], data: dict[str, Any]) -> int:
