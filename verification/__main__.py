@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import fista
+from formulations.data import read_data
 from verification.agreement import SOLVERS, solvers_for, verify
 from verification.datasets import DataSet, random_sets, read_csv, read_npz, real_sets
+from verification.exact import check, load
 from verification.report import Report
 from verification.strategies import GRAPH, OBJECTIVES, SPARSITY
 
@@ -23,7 +25,10 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the return value is the exit status."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["check"]:
+        return _check(given[1:])
+    options = _parser().parse_args(given)
     try:
         if options.json is not None and not options.json.absolute().parent.is_dir():
             raise ValueError(f"--json: found no folder {options.json.parent}; expected an existing one")
@@ -59,10 +64,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 130 if interrupted else 0 if report.passed else 1
 
 
+def _check(arguments: Sequence[str]) -> int:
+    """``mtl-verify check``: prove an exact certificate anew, on the data and without a solver."""
+    parser = argparse.ArgumentParser(
+        prog="mtl-verify check", description="Check an exact certificate against data; no solver is run."
+    )
+    parser.add_argument("certificate", type=Path, metavar="FILE", help="as ExactCertificate.save wrote it")
+    _add_data(parser, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        certificate = load(options.certificate)
+        (data,) = _own_data(options)
+        keywords = data.arguments(certificate.statement.objective)
+        wrong = check(certificate, read_data(**keywords, task_labels=certificate.statement.tasks))
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        print(f"mtl-verify check: {error}", file=sys.stderr)
+        return 2
+    print(certificate)
+    for finding in wrong:
+        print(f"WRONG: {finding}")
+    print("refused" if wrong else "true, of these coefficients and these data")
+    return 1 if wrong else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mtl-verify",
         description="Verify FISTA against CVXPY on random crowd/expert problems and on real data.",
+        epilog="mtl-verify check FILE --data DATA checks an exact certificate; see mtl-verify check --help.",
     )
     parser.add_argument(
         "--objectives",
@@ -96,17 +125,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RATIO",
         help="sparsity weights as shares of lambda_max (default: 0.1)",
     )
+    _add_data(parser, required=False)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "--data",
         type=Path,
         metavar="FILE",
-        help="verify on this file instead: npz with X, y and optionally tasks, sample_weight, X_expert, "
+        required=required,
+        help="verify on this file: npz with X, y and optionally tasks, sample_weight, X_expert, "
         "y_expert, tasks_expert, edges; or CSV with a header (an empty target cell is a missing rating)",
     )
     parser.add_argument("--target", nargs="+", metavar="COLUMN", help="target column(s) of a CSV file")
     parser.add_argument("--task", metavar="COLUMN", help="column of task labels of a CSV file")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
-    return parser
 
 
 def _count(text: str) -> int:
@@ -131,16 +165,21 @@ def _problems(options: argparse.Namespace) -> Iterator[tuple[str, DataSet, float
 
 
 def _data_sets(options: argparse.Namespace) -> Iterator[DataSet]:
-    if options.data is None:
-        if options.target or options.task:
-            raise ValueError("--target, --task: found without --data; expected a CSV file")
-        yield from real_sets()
-        yield from random_sets(options.random, options.seed)
-    elif options.data.suffix not in (".npz", ".csv"):
+    if options.data is not None:
+        yield from _own_data(options)
+        return
+    if options.target or options.task:
+        raise ValueError("--target, --task: found without --data; expected a CSV file")
+    yield from real_sets()
+    yield from random_sets(options.random, options.seed)
+
+
+def _own_data(options: argparse.Namespace) -> Iterator[DataSet]:
+    if options.data.suffix not in (".npz", ".csv"):
         raise ValueError(f"--data: found {options.data}; expected a file ending in .npz or .csv")
-    elif not options.data.is_file():
+    if not options.data.is_file():
         raise ValueError(f"--data: found no file {options.data}")
-    elif options.data.suffix == ".npz":
+    if options.data.suffix == ".npz":
         if options.target or options.task:
             raise ValueError("--target, --task: found with an npz file; expected them with a CSV file only")
         yield read_npz(options.data)

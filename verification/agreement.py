@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from sklearn.exceptions import ConvergenceWarning
 import fista
 import formulations
 from formulations import Declared, declare
+from verification.exact import ExactCertificate
+from verification.proposal import prove
 
 __all__ = ["CONES", "SOLVERS", "Bracket", "Comparison", "Verification", "certify", "solvers_for", "verify"]
 
@@ -216,7 +218,21 @@ def verify(model: Any, X: Any, y: Any, *, solvers: Sequence[str] | None = None, 
     )
 
 
-def certify(model_or_W: Any, X: Any, y: Any, *, objective: Any = None, **data: Any) -> Bracket:
+@overload
+def certify(
+    model_or_W: Any, X: Any, y: Any, *, objective: Any = None, exact: Literal[False] = False, **data: Any
+) -> Bracket: ...
+
+
+@overload
+def certify(
+    model_or_W: Any, X: Any, y: Any, *, objective: Any = None, exact: Literal[True], **data: Any
+) -> ExactCertificate: ...
+
+
+def certify(
+    model_or_W: Any, X: Any, y: Any, *, objective: Any = None, exact: bool = False, **data: Any
+) -> Bracket | ExactCertificate:
     """A bracket of the minimum from coefficients alone, whoever computed them.
 
     Parameters
@@ -228,6 +244,14 @@ def certify(model_or_W: Any, X: Any, y: Any, *, objective: Any = None, **data: A
         As for ``fit``.
     objective : estimator, optional
         Which objective (needed with an array or a dict).
+    exact : bool
+        Whether to prove it in ball arithmetic (extra ``exact``): the bounds are then true, of these very
+        floating-point coefficients and data, and not only up to rounding. What nothing penalises has no
+        such proof.
+
+    Returns
+    -------
+    Bracket, or ExactCertificate if ``exact``
 
     Examples
     --------
@@ -251,6 +275,10 @@ def certify(model_or_W: Any, X: Any, y: Any, *, objective: Any = None, **data: A
         parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
     declared = declare(model, X, y, **data)
     _check_parts(parts, declared, plain=not (hasattr(model_or_W, "parts_") or isinstance(model_or_W, dict)))
+    if exact:
+        claim = getattr(model_or_W, "certificate_", None)
+        known = None if claim is None or objective is not None else claim.gap + claim.rounding
+        return prove(declared, parts, intercept if declared.fit_intercept else None, known)
     return _bracket(declared, (parts, intercept), declared.residual_theta(parts, intercept))
 
 
