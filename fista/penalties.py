@@ -72,7 +72,7 @@ class L1:
         return np.asarray(self.alpha * np.abs(W).sum(axis=0))
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        threshold = step * self.alpha
+        threshold = np.asarray(step * self.alpha, dtype=V.dtype)
         return np.asarray(V - np.minimum(np.maximum(V, -threshold), threshold))
 
     def polar(self, G: Floats) -> float:
@@ -143,7 +143,7 @@ class RowL1Linf(_GroupNorm):
         # entries above it the level is (sum of the k largest - radius) / k; the right k has the highest.
         radius = step * self.alpha
         largest_sums = -np.cumsum(np.sort(-np.abs(V), axis=1), axis=1)
-        levels = (largest_sums - radius) / np.arange(1, V.shape[1] + 1)
+        levels = (largest_sums - radius) / np.arange(1, V.shape[1] + 1, dtype=V.dtype)
         tau = np.maximum(levels.max(axis=1, keepdims=True), 0.0)
         return np.asarray(np.minimum(np.maximum(V, -tau), tau))
 

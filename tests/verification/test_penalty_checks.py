@@ -1,0 +1,148 @@
+"""`check_penalty` passes right penalties, and each of its checks catches the faults that it is meant for."""
+
+import doctest
+
+import cvxpy as cp
+import numpy as np
+import pytest
+
+from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21
+from verification import check_penalty, penalty_checks
+
+ROWS, COLUMNS = (lambda W: cp.sum(cp.norm(W, 2, axis=1))), (lambda W: cp.sum(cp.norm(W, 2, axis=0)))
+MAXIMA, ENTRIES = (lambda W: cp.sum(cp.max(cp.abs(W), axis=1))), (lambda W: cp.sum(cp.abs(W)))
+
+
+def declared(penalty, expression):
+    penalty.expression = expression
+    return penalty
+
+
+RIGHT = {
+    "l1": lambda: declared(L1(0.7), lambda W: 0.7 * ENTRIES(W)),
+    "rows": lambda: declared(RowL21(2.0), lambda W: 2.0 * ROWS(W)),
+    "columns": lambda: declared(ColumnL21(0.3), lambda W: 0.3 * COLUMNS(W)),
+    "maxima": lambda: declared(RowL1Linf(1.3), lambda W: 1.3 * MAXIMA(W)),
+    "dirty": lambda: declared(
+        InfimalConvolution(RowL1Linf(1.0), L1(0.4)), lambda P: MAXIMA(P[0]) + 0.4 * ENTRIES(P[1])
+    ),
+    "robust": lambda: declared(
+        InfimalConvolution(RowL21(1.0), ColumnL21(0.9)), lambda P: ROWS(P[0]) + 0.9 * COLUMNS(P[1])
+    ),
+    "nothing": lambda: L1(0.0),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_penalties_pass(name):
+    report = check_penalty(RIGHT[name]())
+    assert report.passed, str(report)
+    assert bool(report)
+    assert set(report.examples) | set(report.skipped) == set(penalty_checks.CHECKS)
+
+
+def test_a_weight_for_every_task():
+    assert check_penalty(L1(np.array([1.0, 2.0, 0.5])), n_tasks=3).passed
+
+
+class Quadratic:
+    """No norm: a value and a prox are enough."""
+
+    def value(self, W):
+        return float(np.sum(W**2))
+
+    def prox(self, V, step):
+        return V / V.dtype.type(1 + 2 * step)
+
+    def expression(self, W):
+        return cp.sum_squares(W)
+
+
+def test_what_is_no_norm_is_checked_for_what_it_has():
+    report = check_penalty(Quadratic())
+    assert report.passed, str(report)
+    assert set(report.skipped) == {"norm", "subgradient", "polar", "polar is attained", "zeros"}
+    assert "not checked: polar, the penalty has no polar" in str(report)
+
+
+def fault(base, **methods):
+    return lambda: type("Faulty", (base,), methods)(1.5)
+
+
+def soft(V, t):
+    return V - np.clip(V, -t, t)
+
+
+FAULTS = {
+    # penalty, the check that is meant to catch it
+    "step inverted": (
+        fault(RowL21, prox=lambda self, V, s: RowL21.prox(self, V, 1 / s if s else 0.0)),
+        "argmin",
+    ),
+    "step doubled": (fault(L1, prox=lambda self, V, s: L1.prox(self, V, 2 * s)), "argmin"),
+    "weight forgotten": (fault(L1, prox=lambda self, V, s: soft(V, s)), "argmin"),
+    "columns for rows": (fault(RowL21, prox=lambda self, V, s: ColumnL21(1.5).prox(V, s)), "argmin"),
+    "hard threshold": (
+        fault(L1, prox=lambda self, V, s: np.where(abs(V) > 1.5 * s, V, 0 * V)),
+        "nonexpansive",
+    ),
+    "value without a weight": (fault(RowL21, value=lambda self, W: RowL21(1.0).value(W)), "subgradient"),
+    "squared norm": (fault(RowL21, value=lambda self, W: RowL21.value(self, W) ** 2), "norm"),
+    "polar of the entries": (fault(RowL21, polar=lambda self, G: np.abs(G).max() / 1.5), "polar"),
+    "polar too large": (fault(RowL21, polar=lambda self, G: np.abs(G).sum() / 1.5), "zeros"),
+    "polar times the weight": (fault(L1, polar=lambda self, G: np.abs(G).max() * 1.5), "subgradient"),
+    "not quite zero": (
+        fault(L1, prox=lambda self, V, s: L1.prox(self, V, s) + np.asarray(1e-17 * V, V.dtype)),
+        "zeros",
+    ),
+    "writes into its input": (fault(L1, prox=lambda self, V, s: np.multiply(V, 0.5, out=V)), "manners"),
+    "NaN for a row of zeros": (
+        fault(RowL21, prox=lambda self, V, s: V * np.float32(0) / np.linalg.norm(V, axis=1)[:, None]),
+        "manners",
+    ),
+    "integers": (fault(L1, prox=lambda self, V, s: L1.prox(self, V, s).round().astype(int)), "manners"),
+    "shape": (fault(L1, prox=lambda self, V, s: L1.prox(self, V, s).ravel()), "argmin"),
+    "another expression": (
+        lambda: declared(RowL21(1.5), lambda W: 1.5 * COLUMNS(W)),
+        "expression",
+    ),
+    "half the expression": (lambda: declared(L1(1.5), lambda W: 0.75 * ENTRIES(W)), "expression"),
+    "polar not attained": (
+        lambda: declared(
+            fault(L1, polar=lambda self, G: np.abs(G).sum() / 1.5)(), lambda W: 1.5 * ENTRIES(W)
+        ),
+        "polar is attained",
+    ),
+    "raises": (fault(L1, value=lambda self, W: 1 / 0), "argmin"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_caught_by_the_check_that_is_meant_to(name):
+    make, check = FAULTS[name]
+    report = check_penalty(make())
+    assert not report.passed
+    found = {finding.check: finding for finding in report.findings}
+    assert check in found, str(report)
+    # The example is small, and is code.
+    namespace = {"np": np}
+    exec(found[check].code, namespace)
+    assert namespace["V"].size <= 4
+    assert found[check].text in str(report)
+
+
+def test_the_same_seed_finds_the_same():
+    make, _ = FAULTS["columns for rows"]
+    assert str(check_penalty(make(), seed=3)) == str(check_penalty(make(), seed=3))
+
+
+def test_what_is_no_penalty_is_refused():
+    with pytest.raises(TypeError, match="penalty: found int without value; expected"):
+        check_penalty(3)
+    with pytest.raises(TypeError, match="penalty: found Faulty without prox; expected"):
+        check_penalty(type("Faulty", (), {"value": lambda self, W: 0.0})())
+
+
+def test_the_docstring():
+    assert doctest.testmod(penalty_checks).failed == 0

@@ -1,0 +1,470 @@
+"""Is a penalty right? `check_penalty` looks for the smallest matrix at which it is not.
+
+With phi(W) = 1/2 ||W - V||_F^2 + s Omega(W) and p = prox(V, s), what is checked follows from the definitions
+and from nothing that the penalty says of itself:
+
+- *argmin*: phi is 1-strongly convex, so phi(W) >= phi(p) + 1/2 ||W - p||^2 for every W;
+- *expression*: CVXPY evaluates and minimises the declared penalty, which must agree;
+- *nonexpansive*: ||p - q||^2 <= <p - q, V - V'> for the proxes of two points;
+- *subgradient*: u = (V - p) / s has <p, u> = Omega(p) and polar(u) <= 1 (norms), by Fenchel and Young;
+- *norm*: Omega(c W) = c Omega(W), Omega(-W) = Omega(W), Omega(V + W) <= Omega(V) + Omega(W);
+- *polar*: <G, W> <= polar(G) Omega(W), with equality for the W that CVXPY finds;
+- *zeros*: p is exactly zero if and only if polar(V) <= s;
+- *manners*: nothing is written into the input, shape and dtype are kept, no NaN; a step of 0 changes nothing.
+
+A computed prox is allowed an error of `ROUNDING` n eps of the largest number that goes into it, n being the
+number of entries: sums over groups have fewer than n terms, and a backward stable formula of a few operations
+has no need of more.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+from numpy.typing import NDArray
+
+__all__ = ["Finding", "PenaltyReport", "check_penalty"]
+
+Floats = NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+ROUNDING = 16
+#: What a conic solver may leave of its objective, relative to its size.
+CONIC = 1e-6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One property that does not hold, at the smallest example that was found."""
+
+    check: str
+    text: str
+    code: str
+
+    def __str__(self) -> str:
+        indented = "\n".join(f"    {line}" for line in self.code.splitlines())
+        return f"{self.check}: {self.text}\n{indented}"
+
+
+@dataclass(frozen=True)
+class PenaltyReport:
+    """What `check_penalty` found. True in a boolean context if it found nothing."""
+
+    penalty: str
+    examples: dict[str, int] = field(default_factory=dict)  # of each check that was made
+    findings: tuple[Finding, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        verdict = "passed" if self.passed else f"FAILED {len(self.findings)} of {len(self.examples)} checks"
+        tried = ", ".join(f"{name} ({count})" for name, count in self.examples.items())
+        lines = [f"{self.penalty}: {verdict}; examples: {tried}"]
+        lines += [f"not checked: {name}, {why}" for name, why in self.skipped.items()]
+        return "\n".join([*lines, *map(str, self.findings)])
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """The matrices that a property is tried at."""
+
+    V: Floats
+    other: Floats
+    G: Floats
+    step: float
+
+    def __repr__(self) -> str:
+        return (
+            f"V = np.array({self.V.tolist()})\nother = np.array({self.other.tolist()})\n"
+            f"G = np.array({self.G.tolist()})\nstep = {self.step!r}"
+        )
+
+
+class _Violation(Exception):
+    """A property does not hold; the message says how."""
+
+
+def check_penalty(
+    penalty: Any, *, n_tasks: int | None = None, examples: int = 100, seed: int = 0
+) -> PenaltyReport:
+    """Look for matrices at which a penalty's value, prox and polar do not belong together.
+
+    Parameters
+    ----------
+    penalty : object
+        With ``value(W)`` and ``prox(V, step)``, the minimiser of ``1/2 ||W - V||_F^2 + step * value(W)``.
+        Optionally ``polar(G)``, the largest <G, W> over value(W) <= 1, which says that it is a norm (or a
+        semi-norm, whose polar may be inf); ``expression(W)``, the same penalty of a CVXPY variable (of a list
+        of them, one a part); and ``n_parts``, K if its coefficients are K x D x T.
+    n_tasks : int, optional
+        T, where the penalty needs a certain number; by default it varies from 1 to 4.
+    examples : int
+        Random matrices for each property; a tenth of them where CVXPY has to solve a problem.
+    seed : int
+        Of the random matrices.
+
+    Returns
+    -------
+    PenaltyReport
+        Its ``findings`` say what is wrong, each with code for the smallest example found.
+
+    Raises
+    ------
+    TypeError
+        If it has no ``value`` or no ``prox``.
+
+    Examples
+    --------
+    >>> from fista.penalties import RowL21
+    >>> from verification import check_penalty
+    >>> check_penalty(RowL21(2.0), examples=20).passed
+    True
+    >>> class Wrong(RowL21):
+    ...     def prox(self, V, step):
+    ...         return super().prox(V, 2 * step)
+    >>> sorted({finding.check for finding in check_penalty(Wrong(2.0), examples=20).findings})
+    ['argmin', 'subgradient', 'zeros']
+    """
+    for name in ("value", "prox"):
+        if not callable(getattr(penalty, name, None)):
+            raise TypeError(
+                f"penalty: found {type(penalty).__name__} without {name}; expected a method {name}"
+            )
+    has = {name: callable(getattr(penalty, name, None)) for name in ("polar", "expression")}
+    tried: dict[str, int] = {}
+    findings: list[Finding] = []
+    skipped = {}
+    for name, (needs, conic, check) in CHECKS.items():
+        if missing := [need for need in needs if not has[need]]:
+            skipped[name] = f"the penalty has no {' and no '.join(missing)}"
+            continue
+        tried[name] = max(examples // 10, 5) if conic else examples
+        strategy = _probes(getattr(penalty, "n_parts", 1), n_tasks)
+        axes = (-2,) if n_tasks else (-2, -1)
+        if found := _smallest(penalty, check, strategy, tried[name], seed, axes):
+            probe, text = found
+            findings.append(Finding(name, text, repr(probe)))
+    return PenaltyReport(type(penalty).__name__, tried, tuple(findings), skipped)
+
+
+Check = Callable[[Any, _Probe], None]
+
+
+def _smallest(
+    penalty: Any,
+    check: Check,
+    strategy: st.SearchStrategy[_Probe],
+    examples: int,
+    seed: int,
+    axes: tuple[int, ...],
+) -> tuple[_Probe, str] | None:
+    def violated(probe: _Probe) -> bool:
+        return _violation(penalty, check, probe) is not None
+
+    quiet = settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+    )
+    try:
+        probe = find(strategy, violated, settings=quiet, random=Random(seed))
+    except NoSuchExample:
+        return None
+    probe = _trimmed(probe, violated, axes)
+    return probe, _violation(penalty, check, probe) or "seen once, but not when tried again"
+
+
+def _trimmed(probe: _Probe, violated: Callable[[_Probe], bool], axes: tuple[int, ...]) -> _Probe:
+    """Without the rows and columns that the violation can do without."""
+    for axis in axes:
+        k = 0
+        while k < probe.V.shape[axis] > 1:
+            V, other, G = (np.delete(A, k, axis=axis) for A in (probe.V, probe.other, probe.G))
+            smaller = _Probe(V, other, G, probe.step)
+            if violated(smaller):
+                probe = smaller
+            else:
+                k += 1
+    return probe
+
+
+def _violation(penalty: Any, check: Check, probe: _Probe) -> str | None:
+    try:
+        check(penalty, probe)
+    except _Violation as violation:
+        return str(violation)
+    except (ArithmeticError, AttributeError, IndexError, LookupError, TypeError, ValueError) as error:
+        return f"raises {type(error).__name__}: {error}"
+    return None
+
+
+# -- matrices --------------------------------------------------------------------------------------
+
+ENTRIES = st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5, -3.0]) | st.floats(-10, 10).map(lambda v: round(v, 2))
+STEPS = st.sampled_from([1.0, 0.25, 1.7, 1e-3, 100.0])
+
+
+@st.composite
+def _probes(draw: st.DrawFn, n_parts: int, n_tasks: int | None) -> _Probe:
+    """Matrices with ties, zero rows and repeated rows, in all sizes up to 4 x 4."""
+    D = draw(st.integers(1, 4))
+    T = n_tasks or draw(st.integers(1, 4))
+
+    def matrix(shape: tuple[int, ...]) -> Floats:
+        size = math.prod(shape)
+        A = np.array(draw(st.lists(ENTRIES, min_size=size, max_size=size))).reshape(shape)
+        if draw(st.booleans()):
+            A[..., draw(st.integers(0, D - 1)), :] = draw(st.sampled_from([0.0, 1.5]))
+        return A
+
+    shape = (D, T) if n_parts == 1 else (n_parts, D, T)
+    return _Probe(matrix(shape), matrix(shape), matrix((D, T)), draw(STEPS))
+
+
+# -- what is used by several checks ----------------------------------------------------------------
+
+
+def _expect(holds: bool | np.bool_, text: str) -> None:
+    if not holds:
+        raise _Violation(text)
+
+
+def _prox(penalty: Any, V: Floats, step: float) -> Floats:
+    p = np.asarray(penalty.prox(V.copy(), step))
+    _expect(p.shape == V.shape, f"prox has shape {p.shape}, V has {V.shape}")
+    _expect(np.isfinite(p).all(), "prox(V, step) holds NaN or infinity")
+    return p
+
+
+def _error(*matrices: Floats) -> float:
+    """The error that an entry of a computed prox may have."""
+    n = matrices[0].size
+    return ROUNDING * n * EPS * max(float(np.abs(A).max(initial=0.0)) for A in matrices)
+
+
+def _inner(A: Floats, B: Floats) -> float:
+    return float(np.sum(A * B))
+
+
+def _phi(penalty: Any, W: Floats, V: Floats, step: float) -> float:
+    return 0.5 * float(np.sum((W - V) ** 2)) + step * float(penalty.value(W))
+
+
+def _points(p: Floats, probe: _Probe) -> Iterator[Floats]:
+    """Points to compare a prox with: zero, its argument, and some around it."""
+    yield np.zeros_like(p)
+    yield probe.V
+    yield probe.other
+    for distance in (1e-1, 1e-3, 1e-5):
+        for direction in (probe.V, -p, probe.other, np.sign(probe.other)):
+            yield p + distance * direction
+
+
+def _total(W: Floats) -> Floats:
+    return np.asarray(W if W.ndim == 2 else W.sum(axis=0))
+
+
+def _declared(penalty: Any, W: Floats) -> tuple[list[Any], Any]:
+    """CVXPY variables for the parts, and the penalty of them."""
+    parts = [cp.Variable(W.shape[-2:]) for _ in (W if W.ndim == 3 else [W])]
+    return parts, penalty.expression(parts if W.ndim == 3 else parts[0])
+
+
+def _solve(problem: Any, parts: list[Any]) -> Floats:
+    """CVXPY's answer, whose accuracy is judged by the caller; a second solver where the first gives up."""
+    accuracy = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-11)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            problem.solve(solver=cp.CLARABEL, **accuracy)
+        except cp.SolverError:
+            problem.solve(solver=cp.SCS, eps_abs=1e-10, eps_rel=1e-10, max_iters=200_000)
+    values = [part.value for part in parts]
+    _expect(all(v is not None for v in values), f"CVXPY finds no solution: {problem.status}")
+    return np.asarray(values[0] if len(values) == 1 else np.stack(values))
+
+
+# -- the properties --------------------------------------------------------------------------------
+
+
+def _argmin(penalty: Any, probe: _Probe) -> None:
+    V, s = probe.V, probe.step
+    p = _prox(penalty, V, s)
+    here, error = _phi(penalty, p, V, s), _error(V)
+    for W in _points(p, probe):
+        there, apart = _phi(penalty, W, V, s), float(np.linalg.norm(W - p))
+        # An error E of p, ||E|| <= sqrt(n) error, changes phi(p) by s Omega(E) + <p - V, E> and the last
+        # term by ||W - p|| ||E||; both values are sums of fewer than n + 10 terms.
+        size = math.sqrt(p.size) * error
+        slack = size * (apart + float(np.linalg.norm(p - V)) + size)
+        slack += s * float(penalty.value(np.full_like(p, error)))
+        slack += EPS * (p.size + 10) * (abs(here) + abs(there))
+        _expect(
+            here + 0.5 * apart**2 <= there + slack,
+            f"prox(V, {s:g}) is not the minimiser: phi is {here:.6g} there, and {there:.6g} at a distance of "
+            f"{apart:.3g}, where strong convexity asks for {here + 0.5 * apart**2:.6g} at least",
+        )
+
+
+def _as_declared(penalty: Any, probe: _Probe) -> None:
+    V, s = probe.V, probe.step
+    for W in (V, probe.other):
+        parts, expression = _declared(penalty, W)
+        for part, value in zip(parts, W if W.ndim == 3 else [W], strict=True):
+            part.value = value
+        declared, own = float(expression.value), float(penalty.value(W))
+        _expect(
+            abs(declared - own) <= ROUNDING * W.size * EPS * max(abs(declared), abs(own)),
+            f"value(V) is {own:.8g}, the expression is {declared:.8g}",
+        )
+    parts, expression = _declared(penalty, V)
+    distance = sum(cp.sum_squares(x - v) for x, v in zip(parts, V if V.ndim == 3 else [V], strict=True))
+    found = _solve(cp.Problem(cp.Minimize(0.5 * distance + s * expression)), parts)
+    p = _prox(penalty, V, s)
+    ours, theirs = _phi(penalty, p, V, s), _phi(penalty, found, V, s)
+    scale = _phi(penalty, np.zeros_like(V), V, s) + 1e-12
+    _expect(
+        ours <= theirs + CONIC * scale,
+        f"CVXPY finds {theirs:.8g} for 1/2 ||W - V||^2 + {s:g} Omega(W), the prox reaches {ours:.8g}",
+    )
+
+
+def _nonexpansive(penalty: Any, probe: _Probe) -> None:
+    V, U, s = probe.V, probe.other, probe.step
+    d, D = _prox(penalty, V, s) - _prox(penalty, U, s), V - U
+    error = 2 * _error(V, U)
+    slack = float(np.sum(error * (2 * np.abs(d) + np.abs(D)))) + d.size * error**2
+    _expect(
+        _inner(d, d) <= _inner(d, D) + slack,
+        f"not firmly nonexpansive: ||p - q||^2 = {_inner(d, d):.6g} > <p - q, V - V'> = {_inner(d, D):.6g}",
+    )
+
+
+def _subgradient(penalty: Any, probe: _Probe) -> None:
+    V, s = probe.V, probe.step
+    p = _prox(penalty, V, s)
+    u, error = (V - p) / s, _error(V)
+    value, product = float(penalty.value(p)), _inner(p, u)
+    slack = float(np.sum(np.abs(p))) * error / s + float(np.sum(np.abs(u))) * error + p.size * error**2 / s
+    slack += ROUNDING * p.size * EPS * (abs(value) + float(np.sum(np.abs(p * u))))
+    _expect(
+        abs(product - value) <= slack,
+        f"<p, (V - p) / {s:g}> = {product:.8g}, but Omega(p) = {value:.8g}: (V - p) / step is no subgradient",
+    )
+    if p.ndim == 2:
+        room = 1 + ROUNDING * p.size * EPS + float(penalty.polar(np.full_like(u, error / s)))
+        _expect(penalty.polar(u) <= room, f"polar((V - p) / step) = {penalty.polar(u):.10g} > 1")
+    for W in (V, probe.other, u, -p):  # of several parts, too: the support function of the ball that u is in
+        most, product = float(penalty.value(W)), _inner(u, W)
+        slack = float(np.sum(np.abs(W))) * error / s + ROUNDING * p.size * EPS * (most + abs(product))
+        _expect(
+            product <= most + slack, f"<u, W> = {product:.8g} > Omega(W) = {most:.8g} for u = (V - p) / step"
+        )
+
+
+def _norm(penalty: Any, probe: _Probe) -> None:
+    V, U = probe.V, probe.other
+    value = float(penalty.value(V))
+    close = ROUNDING * V.size * EPS * (value + float(penalty.value(U)))
+    _expect(value >= 0, f"value(V) = {value:g} < 0")
+    _expect(penalty.value(np.zeros_like(V)) == 0, "value(0) is not 0")
+    _expect(abs(penalty.value(3 * V) - 3 * value) <= 3 * close, "value(3 V) is not 3 value(V)")
+    _expect(abs(penalty.value(-V) - value) <= close, "value(-V) is not value(V)")
+    total = float(penalty.value(V + U))
+    _expect(
+        total <= value + penalty.value(U) + close,
+        f"no triangle inequality: value(V + other) = {total:.8g} > {value + penalty.value(U):.8g}",
+    )
+    p, doubled = _prox(penalty, V, probe.step), _prox(penalty, 2 * V, 2 * probe.step)
+    _expect(np.abs(doubled - 2 * p).max() <= 4 * _error(V), "prox(2 V, 2 step) is not 2 prox(V, step)")
+
+
+def _polar_bounds(penalty: Any, probe: _Probe) -> None:
+    polar = float(penalty.polar(probe.G))
+    _expect(polar >= 0, f"polar(G) = {polar:g} < 0")
+    shape = probe.V.shape
+    for W in (probe.V, np.broadcast_to(probe.G, shape), np.broadcast_to(np.sign(probe.G), shape)):
+        value, product = float(penalty.value(W)), _inner(probe.G, _total(W))
+        if value == 0 and polar == np.inf:
+            continue  # a semi-norm
+        size = float(np.sum(np.abs(probe.G) * _total(np.abs(W))))
+        _expect(
+            product <= (polar * value if value > 0 else 0.0) + ROUNDING * W.size * EPS * size,
+            f"<G, W> = {product:.8g} > polar(G) Omega(W) = {polar:.8g} * {value:.8g} for W = {W.tolist()}",
+        )
+
+
+def _polar_is_attained(penalty: Any, probe: _Probe) -> None:
+    polar = float(penalty.polar(probe.G))
+    if not np.isfinite(polar):
+        return
+    parts, expression = _declared(penalty, probe.V)
+    product = cp.sum(cp.multiply(probe.G, sum(parts[1:], start=parts[0])))
+    W = _solve(cp.Problem(cp.Maximize(product), [expression <= 1]), parts)
+    value = float(penalty.value(W))
+    reached = _inner(probe.G, _total(W)) / value if value > 0 else 0.0
+    _expect(
+        abs(reached - polar) <= CONIC * max(polar, reached),
+        f"polar(G) = {polar:.8g}, but the largest <G, W> over Omega(W) <= 1 is {reached:.8g}",
+    )
+
+
+def _zeros(penalty: Any, probe: _Probe) -> None:
+    V = probe.V
+    if V.ndim == 3 or not np.isfinite(polar := float(penalty.polar(V))):
+        return
+    room = ROUNDING * V.size * EPS
+    at = polar * (1 + room)
+    _expect(not _prox(penalty, V, at).any(), f"prox(V, {at:g}) is not exactly 0, though polar(V) <= step")
+    if polar > 0:
+        below = polar * (1 - 1e-3)
+        _expect(_prox(penalty, V, below).any(), f"prox(V, {below:g}) is 0, though polar(V) > step")
+
+
+def _manners(penalty: Any, probe: _Probe) -> None:
+    V, s = probe.V, probe.step
+    given = V.copy()
+    p = np.asarray(penalty.prox(given, s))
+    penalty.value(given)
+    _expect(np.array_equal(given, V), "prox(V, step) writes into V")
+    _expect(not np.shares_memory(p, given), "prox(V, step) returns the memory of V")
+    _expect(np.array_equal(_prox(penalty, V, 0.0), V), "prox(V, 0) is not V")
+    _expect(p.dtype == V.dtype, f"prox of {V.dtype} is {p.dtype}")
+    small = np.asarray(penalty.prox(V.astype(np.float32), s))
+    _expect(small.dtype == np.float32, f"prox of float32 is {small.dtype}")
+    for A in (p, _prox(penalty, V, 1e300)):
+        _expect(np.isfinite(penalty.value(A)), "value(prox(V, step)) is not finite")
+    by_columns = np.asfortranarray(V) if V.ndim == 2 else V.transpose(0, 2, 1).copy().transpose(0, 2, 1)
+    apart = float(np.abs(np.asarray(penalty.prox(by_columns, s)) - p).max())
+    _expect(apart <= 2 * _error(V), "prox depends on the order in which V is stored")
+
+
+#: Name -> what the penalty must have for it, whether CVXPY solves a problem for it, and the property.
+CHECKS: dict[str, tuple[tuple[str, ...], bool, Check]] = {
+    "manners": ((), False, _manners),
+    "argmin": ((), False, _argmin),
+    "nonexpansive": ((), False, _nonexpansive),
+    "expression": (("expression",), True, _as_declared),
+    "norm": (("polar",), False, _norm),
+    "subgradient": (("polar",), False, _subgradient),
+    "polar": (("polar",), False, _polar_bounds),
+    "polar is attained": (("polar", "expression"), True, _polar_is_attained),
+    "zeros": (("polar",), False, _zeros),
+}
