@@ -4,7 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
-	formulations formulations.objectives formulations.dual verification verification.strategies
+	formulations formulations.objectives formulations.dual verification verification.strategies \
+	verification.exact verification.penalty_checks verification.solver_checks
 
 .DEFAULT_GOAL := help
 .PHONY: help verify test test-deep bench docs lint clean

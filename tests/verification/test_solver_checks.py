@@ -1,0 +1,196 @@
+"""`check_solver` passes right solvers, and finds small problems that wrong ones get wrong."""
+
+import doctest
+
+import numpy as np
+import pytest
+import sklearn.linear_model as linear
+
+import fista
+import formulations
+from fista.penalties import L1, RowL1Linf
+from verification import check_solver, from_estimator, solver_checks
+from verification.agreement import INCONCLUSIVE, solvers_for
+from verification.strategies import DESIGNS, OBJECTIVES
+
+DATA = ("tasks", "sample_weight", "X_expert", "y_expert", "tasks_expert", "sample_weight_expert")
+EVERYTHING = ("sample_weight", "fit_intercept", "X_expert")
+
+
+def solver_of(package, objective, **settings):
+    def solve(X, y, **keywords):
+        data = {k: v for k, v in keywords.items() if k in DATA}
+        weights = {k: v for k, v in keywords.items() if k not in DATA}
+        return getattr(package, objective)(**weights, **settings).fit(X, y, **data)
+
+    return solve
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_fista_passes(objective, design):
+    solve = solver_of(fista, objective, max_iter=10**6)
+    report = check_solver(solve, objective, design=design, takes=EVERYTHING, budget=50)
+    assert report.passed, str(report)
+    assert bool(report)
+    assert sum(report.problems.values()) >= 48
+
+
+@pytest.mark.parametrize(("objective", "solver"), [(o, s) for o in OBJECTIVES for s in solvers_for(o)])
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_oracles_pass(objective, solver, design):
+    """At the width at which their brackets decide."""
+    solve = solver_of(formulations, objective, solver=solver)
+    report = check_solver(
+        solve, objective, design=design, takes=EVERYTHING, budget=50, tol=INCONCLUSIVE[solver]
+    )
+    assert report.passed, str(report)
+
+
+# -- wrong solvers ---------------------------------------------------------------------------------
+
+
+def ista(X, y, alpha, beta, change=1e-3, loss=1.0):
+    """Stops at a relative change of the coefficients, as many do."""
+    L = 2 * loss * np.linalg.norm(X, 2) ** 2 + 2 * beta or 1.0
+    W = np.zeros((X.shape[1], y.shape[1]))
+    for _ in range(100_000):
+        V = W - (2 * loss * X.T @ (X @ W - y) + 2 * beta * W) / L
+        V = np.sign(V) * np.maximum(np.abs(V) - alpha / L, 0)
+        if np.linalg.norm(V - W) <= change * np.linalg.norm(V):
+            break
+        W = V
+    return V
+
+
+def jacobi(X, y, rho1, rho2):
+    """Both parts take the full step of one: together they go twice as far."""
+    L = 2 * np.linalg.norm(X, 2) ** 2 or 1.0
+    P = Q = np.zeros((X.shape[1], y.shape[1]))
+    for _ in range(500):
+        gradient = 2 * X.T @ (X @ (P + Q) - y) / L
+        P, Q = RowL1Linf(rho1).prox(P - gradient, 1 / L), L1(rho2).prox(Q - gradient, 1 / L)
+    return P, Q
+
+
+def size(report):
+    data = report.counterexample.case.data
+    return max(*data["X"].shape, data["y"].shape[-1])
+
+
+def test_a_loose_stopping_rule_is_found():
+    report = check_solver(ista, "MTLasso")
+    assert not report.passed
+    assert size(report) <= 3
+    assert "the right support, not converged" in report.counterexample.diagnosis
+    assert "FAILED" in str(report)
+
+
+def test_a_missing_factor_is_found_and_named():
+    report = check_solver(
+        lambda X, y, alpha, beta: ista(X, y, alpha, beta, change=1e-12, loss=0.5), "MTLasso", budget=30
+    )
+    assert size(report) <= 3
+    found = report.counterexample
+    assert found.diagnosis.startswith("it is the optimum of another problem: the loss times 1/2")
+    # The true optimum is certified, and the solver's excess over it.
+    assert found.optimum.holds(1e-8)
+    assert found.excess > 1e-6
+
+
+def test_a_jacobi_step_is_found():
+    report = check_solver(jacobi, "DirtyMTL", budget=30)
+    assert not report.passed
+    assert size(report) <= 3
+
+
+right = solver_of(fista, "MTLasso", max_iter=10**5)
+
+
+def forgets_weights(X, y, sample_weight=None, **rest):
+    return right(X, np.nan_to_num(y), **rest)
+
+
+def squares_weights(X, y, sample_weight=None, **rest):
+    return right(X, y, **rest, **({} if sample_weight is None else {"sample_weight": sample_weight**2}))
+
+
+def forgets_the_ridge(X, y, alpha, beta, **rest):
+    return right(X, y, alpha=alpha, beta=0.0, **rest)
+
+
+def forgets_the_intercept(X, y, fit_intercept=False, **rest):
+    return right(X, y, **rest)
+
+
+WRONG = {
+    forgets_weights: "without sample weights",
+    squares_weights: "sample weights squared",
+    forgets_the_ridge: "beta = 0",
+    forgets_the_intercept: "without intercept",
+}
+
+
+@pytest.mark.parametrize(("solve", "diagnosis"), WRONG.items())
+def test_what_the_answer_would_be_right_for_is_told(solve, diagnosis):
+    report = check_solver(solve, "MTLasso", takes=("sample_weight", "fit_intercept"), budget=60)
+    assert diagnosis in report.counterexample.diagnosis, str(report)
+
+
+def zeros(X, y):
+    return np.zeros((X.shape[1], y.shape[1]))
+
+
+def writes(X, y, **weights):
+    y *= 2
+    return zeros(X, y)
+
+
+MANNERS = {
+    "raises ZeroDivisionError": lambda X, y, **weights: 1 / 0,
+    "of shape": lambda X, y, **weights: np.zeros((y.shape[1] + 1, X.shape[1])),
+    "NaN or infinity": lambda X, y, **weights: zeros(X, y) + np.nan,
+    "returns [];": lambda X, y, **weights: {"V": zeros(X, y)},
+    "writes into its argument y": writes,
+    "claims a gap": lambda X, y, **weights: {"W": zeros(X, y), "gap": 0.0},
+}
+
+
+@pytest.mark.parametrize("says", MANNERS)
+def test_manners(says):
+    tol = 1e9 if says == "claims a gap" else 1e-6  # a wrong claim though the promise is kept
+    assert says in str(check_solver(MANNERS[says], "MTLasso", budget=12, tol=tol))
+
+
+def test_scikit_learn_through_its_adapter():
+    def build(n_rows, alpha, beta):
+        return linear.ElasticNet(
+            (alpha + 2 * beta) / (2 * n_rows),
+            l1_ratio=alpha / (alpha + 2 * beta),
+            fit_intercept=False,
+            tol=1e-10,
+            max_iter=10**6,
+        )
+
+    assert check_solver(from_estimator(build), "MTLasso", budget=30, tol=1e-5).passed
+
+
+def test_the_same_seed_finds_the_same_and_what_is_found_is_code():
+    first, second = (check_solver(ista, "MTLasso", budget=60, seed=5) for _ in range(2))
+    assert str(first) == str(second)
+    namespace = {}
+    exec(first.counterexample.case.code().replace("print(verify(model, **data))", ""), namespace)
+    assert namespace["model"].get_params()["alpha"] == first.counterexample.case.parameters["alpha"]
+
+
+def test_wrong_calls():
+    with pytest.raises(ValueError, match="objective: found 'Ridge'"):
+        check_solver(ista, "Ridge")
+    with pytest.raises(ValueError, match="design: found 'both'"):
+        check_solver(ista, "MTLasso", design="both")
+    with pytest.raises(ValueError, match="takes: found 'weights'"):
+        check_solver(ista, "MTLasso", takes=("weights",))
+
+
+def test_the_docstrings():
+    assert doctest.testmod(solver_checks).failed == 0

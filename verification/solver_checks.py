@@ -1,0 +1,514 @@
+"""Is a solver right? `check_solver` looks for the smallest problem that it gets wrong, and says how wrong.
+
+Only proofs count: a solver fails where other coefficients are known whose objective is smaller than its own
+by more than it promises. Those come from `fista`, and both values from the CVXPY expression, so neither the
+solver's own word nor ours is believed.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from formulations import Declared, declare
+from verification.agreement import Bracket
+from verification.strategies import DESIGNS, GRAPH, OBJECTIVES, RIDGE, SPARSITY, Case, cases
+
+__all__ = ["Counterexample", "SolverReport", "check_solver", "from_estimator"]
+
+Floats = NDArray[np.float64]
+#: What a solver may be able to take besides X, y (and tasks): not all can.
+OPTIONS = ("sample_weight", "fit_intercept", "X_expert")
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A problem that the solver gets wrong, as small as could be found."""
+
+    family: str
+    case: Case
+    text: str
+    diagnosis: str
+    optimum: Bracket | None  # of the true minimum
+    excess: float  # F(W) less the upper end of it, relative to F(0)
+
+    def __str__(self) -> str:
+        lines = [f"{self.family}: {self.text}"]
+        if self.optimum is not None:
+            lines.append(f"the optimum: {self.optimum}")
+        if self.diagnosis:
+            lines.append(f"diagnosis: {self.diagnosis}")
+        return "\n".join([*lines, *(f"    {line}" for line in self.case.code().splitlines())])
+
+
+@dataclass(frozen=True)
+class SolverReport:
+    """What `check_solver` found. True in a boolean context if it found nothing."""
+
+    objective: str
+    design: str
+    tol: float
+    problems: dict[str, int] = field(default_factory=dict)  # at most tried, of each family
+    counterexample: Counterexample | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.counterexample is None
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        verdict = "passed" if self.passed else "FAILED"
+        tried = ", ".join(f"{name} ({count})" for name, count in self.problems.items())
+        head = f"{self.objective} ({self.design}) to tol={self.tol:g}: {verdict}; problems tried: {tried}"
+        return head if self.counterexample is None else f"{head}\n{self.counterexample}"
+
+
+def check_solver(
+    solve: Callable[..., Any],
+    objective: str,
+    *,
+    design: str = "shared",
+    tol: float = 1e-6,
+    takes: tuple[str, ...] = (),
+    budget: int = 100,
+    seed: int = 0,
+) -> SolverReport:
+    """Look for problems that a solver gets wrong.
+
+    Parameters
+    ----------
+    solve : callable
+        Called as ``solve(X, y, **weights)``, with ``tasks=`` for one design a task, and with what it
+        ``takes``; the weights (and ``graph``) are those of the estimator of that name. It returns W (D x T),
+        the pair (P, Q), a dict of the parts, or a fitted estimator. A dict may also hold ``"gap"``, what the
+        solver claims F(W) - F* to be at most.
+    objective : str
+        One of `verification.strategies.OBJECTIVES`.
+    design : {"shared", "per-task"}
+    tol : float
+        The solver's own promise: F(W) - F* <= tol * F(0).
+    takes : tuple of {"sample_weight", "fit_intercept", "X_expert"}
+        Optional arguments that the solver has. ``X_expert`` stands for all that concerns experts.
+    budget : int
+        Problems to try, shared among the families: ordinary, hostile (scaled, collinear, zero weights,
+        tiny and huge weights), weights as repeated rows, permuted, rescaled, W = 0 optimal.
+    seed : int
+        Of the problems.
+
+    Returns
+    -------
+    SolverReport
+        With the smallest counterexample of the first family that has one.
+
+    Examples
+    --------
+    >>> import fista
+    >>> from verification import check_solver
+    >>> def right(X, y, **weights):
+    ...     return fista.MTLasso(**weights, tol=1e-7, max_iter=10**6).fit(X, y)
+    >>> check_solver(right, "MTLasso", budget=12).passed
+    True
+    >>> def halved(X, y, alpha, beta):  # minimises 1/2 ||Y - X W||^2 + ..., not ||Y - X W||^2 + ...
+    ...     return right(X, y, alpha=2 * alpha, beta=2 * beta)
+    >>> check_solver(halved, "MTLasso", budget=12).counterexample.diagnosis
+    'it is the optimum of another problem: the loss times 1/2 or 1/(2N)'
+    """
+    _check("objective", objective, OBJECTIVES)
+    _check("design", design, DESIGNS)
+    for option in takes:
+        _check("takes", option, OPTIONS)
+    problems: dict[str, int] = {}
+    for name, family in FAMILIES.items():
+        problems[name] = max(budget // len(FAMILIES), 1)
+        strategy = family(objective, design).map(lambda case: _as_taken(case, takes))
+        case = _smallest(solve, strategy, tol, problems[name], seed)
+        if case is not None:
+            return SolverReport(objective, design, tol, problems, _counterexample(solve, name, case, tol))
+    return SolverReport(objective, design, tol, problems)
+
+
+def from_estimator(build: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a solver of an estimator with ``fit`` and ``coef_`` (T x D, or D of one task).
+
+    Parameters
+    ----------
+    build : callable
+        Called as ``build(n_rows, **weights)``; it returns the estimator that minimises the objective with
+        those weights. Other libraries divide by the number of rows, which is therefore given.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import MultiTaskLasso
+    >>> from verification import check_solver, from_estimator
+    >>> def build(n_rows, alpha, beta):
+    ...     return MultiTaskLasso(alpha / (2 * n_rows), fit_intercept=False, tol=1e-9, max_iter=10**5)
+    >>> solve = from_estimator(build)
+    >>> solve([[1.0], [2.0]], [[1.0, 0.0], [2.0, 1.0]], alpha=0.5, beta=0.0).round(3).tolist()
+    [[0.954, 0.381]]
+    """
+
+    def solve(X: Any, y: Any, **keywords: Any) -> Floats:
+        data = {k: v for k, v in keywords.items() if k in ("tasks", "sample_weight")}
+        weights = {k: v for k, v in keywords.items() if k not in data}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = build(len(X), **weights).fit(X, y, **data)
+        return np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
+
+    return solve
+
+
+# -- problems --------------------------------------------------------------------------------------
+
+
+def _ordinary(objective: str, design: str) -> st.SearchStrategy[Case]:
+    return cases(objective, design, plain=True, zero_weights=False, max_condition=2)
+
+
+def _hostile(objective: str, design: str) -> st.SearchStrategy[Case]:
+    return cases(objective, design, plain=True, max_condition=4)
+
+
+def _of_rows(case: Case, rows: Any) -> dict[str, Any]:
+    per_row = ("X", "y", "tasks", "sample_weight")
+    return {k: v[rows] if k in per_row else v for k, v in case.data.items()}
+
+
+@st.composite
+def _repeated(draw: st.DrawFn, objective: str, design: str) -> Case:
+    """Rows that occur several times, as weights that are counts would have it."""
+    case = draw(_ordinary(objective, design))
+    n = len(case.data["X"])
+    counts = draw(st.lists(st.integers(1, 3), min_size=n, max_size=n))
+    return replace(case, data=_of_rows(case, np.repeat(np.arange(n), counts)))
+
+
+@st.composite
+def _permuted(draw: st.DrawFn, objective: str, design: str) -> Case:
+    """Rows in another order, features in another order."""
+    case = draw(_ordinary(objective, design))
+    N, D = case.data["X"].shape
+    data = _of_rows(case, np.array(draw(st.permutations(range(N)))))
+    features = np.array(draw(st.permutations(range(D))))
+    return replace(case, data={k: v[:, features] if k.startswith("X") else v for k, v in data.items()})
+
+
+@st.composite
+def _rescaled(draw: st.DrawFn, objective: str, design: str) -> Case:
+    """The same problem in other units: y in a, X in b."""
+    case = draw(_ordinary(objective, design))
+    a, b = (10.0 ** draw(st.integers(-3, 3)) for _ in range(2))
+    units = {"X": b, "X_expert": b, "y": a, "y_expert": a}
+    weights = dict.fromkeys(SPARSITY[objective], a * b)
+    for names in (RIDGE, GRAPH):
+        if objective in names:
+            weights[names[objective]] = b**2
+    parameters = {k: v * weights[k] if k in weights else v for k, v in case.parameters.items()}
+    data = {k: v * units[k] if k in units else v for k, v in case.data.items()}
+    return Case(objective, parameters, data)
+
+
+@st.composite
+def _zero(draw: st.DrawFn, objective: str, design: str) -> Case:
+    """Weights at which W = 0 is optimal, or just no longer."""
+    case = draw(_ordinary(objective, design))
+    factor = case.model().lambda_max(**case.data)
+    if not (math.isfinite(factor) and factor > 0):
+        return case
+    factor *= draw(st.sampled_from([0.999, 1.001, 10.0]))
+    return _times(case, SPARSITY[objective], factor)
+
+
+def _times(case: Case, names: Sequence[str], factor: float) -> Case:
+    """The case with some of its weights multiplied."""
+    parameters = {k: v * factor if k in names else v for k, v in case.parameters.items()}
+    return replace(case, parameters=parameters)
+
+
+FAMILIES: dict[str, Callable[[str, str], st.SearchStrategy[Case]]] = {
+    "ordinary": _ordinary,
+    "hostile": _hostile,
+    "repeated rows": _repeated,
+    "permuted": _permuted,
+    "rescaled": _rescaled,
+    "zero is optimal": _zero,
+}
+
+
+def _as_taken(case: Case, takes: tuple[str, ...]) -> Case:
+    """The case without what the solver cannot take."""
+    data, parameters = dict(case.data), dict(case.parameters)
+    if "sample_weight" not in takes:
+        data = {k: v for k, v in data.items() if not k.startswith("sample_weight")}
+        data["y"] = np.nan_to_num(data["y"])
+    if "X_expert" not in takes:
+        data = {k: v for k, v in data.items() if "expert" not in k}
+    if "fit_intercept" not in takes:
+        parameters["fit_intercept"] = False
+    return Case(case.objective, parameters, data)
+
+
+# -- the verdict -----------------------------------------------------------------------------------
+
+
+class _Wrong(Exception):
+    """The solver broke its promise; the message says how."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    declared: Declared
+    parts: dict[str, Floats]
+    value: float  # F(W) of the solver
+    best: float  # the smallest F known
+    excess: float  # of the promise, > 0 if it is broken
+
+
+def _run(solve: Callable[..., Any], case: Case) -> tuple[dict[str, Floats], float | None]:
+    """The solver's parts and the gap that it claims; it may not change what it is given."""
+    data = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in case.data.items()}
+    weights = {k: v for k, v in case.parameters.items() if k != "fit_intercept"}
+    if case.parameters["fit_intercept"]:
+        weights["fit_intercept"] = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = solve(**data, **weights)
+    except Exception as error:
+        raise _Wrong(f"raises {type(error).__name__}: {error}") from error
+    for name, value in case.data.items():
+        if not np.array_equal(data[name], value, equal_nan=value.dtype.kind == "f"):
+            raise _Wrong(f"writes into its argument {name}")
+    return _read(answer, case)
+
+
+def _read(answer: Any, case: Case) -> tuple[dict[str, Floats], float | None]:
+    names = tuple(case.model()._part_names)
+    if hasattr(answer, "parts_"):
+        answer = answer.parts_
+    elif hasattr(answer, "coef_"):
+        answer = np.atleast_2d(answer.coef_).T
+    gap = None
+    if isinstance(answer, Mapping):
+        gap = answer.get("gap")
+        given = {name: answer[name] for name in names if name in answer}
+    elif isinstance(answer, tuple):
+        given = dict(zip(names, answer, strict=False))
+    else:
+        given = {names[0]: answer}
+    if set(given) != set(names):
+        raise _Wrong(f"returns {sorted(given)}; expected {', '.join(names)}")
+    parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
+    declared = declare(case.model(), **case.data)
+    shape = (declared.n_features, declared.n_tasks)
+    for name, part in parts.items():
+        if part.shape != shape:
+            raise _Wrong(f"returns {name} of shape {part.shape}; expected {shape}, features x tasks")
+        if not np.isfinite(part).all():
+            raise _Wrong(f"returns NaN or infinity in {name}")
+    return parts, None if gap is None else float(gap)
+
+
+def _judge(case: Case, parts: dict[str, Floats], tol: float) -> _Judged:
+    """How far F(W) is above what is known to be attainable, beyond the promise and the rounding of both."""
+    declared = declare(case.model(), **case.data)
+    reference = _reference(case)
+    value, best = declared.primal(parts), declared.primal(reference)
+    room = declared.rounding(parts) + declared.rounding(reference)
+    return _Judged(declared, parts, value, best, value - best - tol * declared.at_zero - room)
+
+
+def _reference(case: Case) -> dict[str, Floats]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = case.model(tol=1e-9, max_iter=20_000).fit(**case.data)
+    return {name: np.asarray(part) for name, part in model.parts_.items()}
+
+
+def _verdict(solve: Callable[..., Any], case: Case, tol: float) -> _Judged:
+    parts, claim = _run(solve, case)
+    judged = _judge(case, parts, tol)
+    above = judged.value - judged.best
+    if judged.excess > 0:
+        relative = _over(above, judged.declared.at_zero)
+        raise _Wrong(
+            f"F(W) = {judged.value:.8g}, but {judged.best:.8g} is attained: "
+            f"it is {relative:.2g} F(0) too high, promised is {tol:g}"
+        )
+    if claim is not None and above > claim + judged.declared.rounding(parts):
+        raise _Wrong(f"claims a gap of {claim:.3g}, but F(W) is {above:.3g} above what is attained")
+    return judged
+
+
+def _broken(solve: Callable[..., Any], case: Case, tol: float) -> str | None:
+    try:
+        _verdict(solve, case, tol)
+    except _Wrong as wrong:
+        return str(wrong)
+    return None
+
+
+def _smallest(
+    solve: Callable[..., Any], strategy: st.SearchStrategy[Case], tol: float, examples: int, seed: int
+) -> Case | None:
+    quiet = settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+    )
+
+    def broken(case: Case) -> bool:
+        return _broken(solve, case, tol) is not None
+
+    try:
+        case = find(strategy, broken, settings=quiet, random=Random(seed))
+    except NoSuchExample:
+        return None
+    return _trimmed(case, broken)
+
+
+def _trimmed(case: Case, broken: Callable[[Case], bool]) -> Case:
+    """Without the rows, features and tasks that the failure can do without."""
+    going_on = True
+    while going_on:
+        going_on = False
+        for smaller in _smaller(case):
+            if _is_valid(smaller) and broken(smaller):
+                case, going_on = smaller, True
+                break
+    return case
+
+
+def _is_valid(case: Case) -> bool:
+    try:
+        declare(case.model(), **case.data)
+    except ValueError:  # no row with a weight is left
+        return False
+    return True
+
+
+def _smaller(case: Case) -> Iterator[Case]:
+    N, D = case.data["X"].shape
+    n_tasks = len(set(case.data["tasks"].tolist())) if "tasks" in case.data else 0
+    for n in range(N if N > 1 else 0):
+        data = _of_rows(case, np.delete(np.arange(N), n))
+        if n_tasks == len(set(np.asarray(data.get("tasks", [])).tolist())) or not n_tasks:
+            yield replace(case, data=data)
+    for d in range(D if D > 1 else 0):
+        yield replace(
+            case, data={k: np.delete(v, d, axis=1) if k.startswith("X") else v for k, v in case.data.items()}
+        )
+    named = isinstance(case.parameters.get("graph", "complete"), str)
+    if not n_tasks and named and not np.ndim(case.parameters.get("alpha", 0)):
+        T = case.data["y"].shape[1]
+        of_tasks = {k for k in case.data if k.startswith("y")}
+        if np.ndim(case.data.get("sample_weight", 0)) == 2:
+            of_tasks.add("sample_weight")
+        for t in range(T if T > 1 else 0):
+            data = {k: np.delete(v, t, axis=1) if k in of_tasks else v for k, v in case.data.items()}
+            yield replace(case, data=data)
+
+
+# -- what is wrong ---------------------------------------------------------------------------------
+
+
+def _counterexample(solve: Callable[..., Any], family: str, case: Case, tol: float) -> Counterexample:
+    text = _broken(solve, case, tol) or "seen once, but not when tried again"
+    try:
+        parts, _ = _run(solve, case)
+    except _Wrong:
+        return Counterexample(family, case, text, "", None, np.inf)
+    judged = _judge(case, parts, tol)
+    reference = _reference(case)
+    bound = judged.declared.dual(judged.declared.residual_theta(reference))
+    optimum = Bracket(
+        judged.best, bound.value, judged.declared.rounding(reference), judged.declared.at_zero, bound.reason
+    )
+    excess = _over(judged.value - judged.best, judged.declared.at_zero)
+    return Counterexample(family, case, text, _diagnosis(solve, case, judged, tol), optimum, excess)
+
+
+def _diagnosis(solve: Callable[..., Any], case: Case, judged: _Judged, tol: float) -> str:
+    """What the answer would be right for, where that can be told."""
+    fitting = []
+    if _judge(case, judged.parts, 10 * tol).excess > 0:  # else another problem's optimum may be as near
+        for text, other in _others(case):
+            try:
+                if _judge(other, judged.parts, tol).excess <= 0:
+                    fitting.append(text)
+            except ValueError:  # the other problem is none, with all weights 0 or ratings missing
+                continue
+    if fitting:
+        return f"it is the optimum of another problem: {'; or '.join(fitting[:4])}"
+    if judged.value >= judged.declared.at_zero and judged.excess > 0:
+        return "it is no better than W = 0"
+    W = sum(judged.parts.values())
+    support = np.asarray(W) != 0
+    best = np.asarray(sum(_reference(case).values())) != 0
+    notes = []
+    if judged.excess > 0:
+        right = np.array_equal(support, best)
+        notes.append("the right support, not converged" if right else "another support")
+    names = SPARSITY[case.objective]
+    if len(names) == 2 and case.parameters[names[0]] != case.parameters[names[1]]:
+        equal = replace(case, parameters={**case.parameters, names[1]: case.parameters[names[0]]})
+        if _broken(solve, equal, tol) is None:
+            notes.append(f"right where {names[0]} = {names[1]}")
+    return "; ".join(notes)
+
+
+def _others(case: Case) -> Iterator[tuple[str, Case]]:
+    """Problems that a solver may have solved instead."""
+    N, data, parameters = len(case.data["X"]), case.data, case.parameters
+    sparsity = SPARSITY[case.objective]
+    smooth = [names[case.objective] for names in (RIDGE, GRAPH) if case.objective in names]
+    if "sample_weight" in data:
+        u = data["sample_weight"]
+        without = {k: v for k, v in data.items() if k != "sample_weight"}
+        yield "without sample weights", replace(case, data=without)
+        yield "sample weights squared", replace(case, data={**data, "sample_weight": u**2})
+        yield "square roots of the sample weights", replace(case, data={**data, "sample_weight": np.sqrt(u)})
+    if "X_expert" in data:
+        without = {k: v for k, v in data.items() if "expert" not in k}
+        yield "without experts", replace(case, data=without)
+    if parameters["fit_intercept"]:
+        yield "without intercept", replace(case, parameters={**parameters, "fit_intercept": False})
+    graph = parameters.get("graph")
+    if isinstance(graph, np.ndarray | list):
+        roots = np.sqrt(graph) if isinstance(graph, np.ndarray) else [(i, j, g**0.5) for i, j, g in graph]
+        yield "graph weights not squared", replace(case, parameters={**parameters, "graph": roots})
+    texts: dict[float, list[str]] = {}  # the same factor may have several reasons, where there is one row
+    for factor, text in ((2.0, "1/2"), (0.5, "2"), (N, "1/N"), (2 * N, "1/(2N)"), (N / 2, "2/N")):
+        texts.setdefault(float(factor), []).append(text)
+    for factor, reasons in texts.items():
+        if factor != 1:
+            yield f"the loss times {' or '.join(reasons)}", _times(case, [*sparsity, *smooth], factor)
+    for factor in (2.0, 0.5):
+        for names in (sparsity, *([name] for name in smooth)):
+            yield f"{' and '.join(names)} times {factor:g}", _times(case, names, factor)
+    for name in (*sparsity, *smooth):
+        yield f"{name} = 0", _times(case, [name], 0.0)
+
+
+def _over(value: float, zero: float) -> float:
+    return value / zero if zero > 0 else math.inf
+
+
+def _check(name: str, found: str, allowed: tuple[str, ...]) -> None:
+    if found not in allowed:
+        raise ValueError(f"{name}: found {found!r}; expected one of {', '.join(allowed)}")
