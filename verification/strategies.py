@@ -383,7 +383,8 @@ def _curvatures(objective: str, parameters: dict[str, Any], data: dict[str, Any]
     # Nothing couples the tasks: one column of every task's matrix at a time.
     columns = [loss.hessian(np.repeat(unit[:, None], T, axis=1)) for unit in np.eye(D)]
     values = np.linalg.eigvalsh(np.stack(columns).transpose(2, 0, 1))
-    positive = values[values > 1e-12 * values.max()]
+    # Compared with the columns before centring: what that leaves of a constant is rounding.
+    positive = values[values > 1e-12 * float(np.square(loss.column_norms).max())]
     return (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 1.0)
 
 
