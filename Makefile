@@ -36,7 +36,7 @@ test: $(VENV)/.test  ## lint, types and all tests
 	$(RUN) -m pytest -n auto $(ARGS)
 
 test-deep: $(VENV)/.test  ## 2,000 random problems for each objective and design, about half an hour on 2 cores
-	$(RUN) -m pytest -n auto -m deep -rP tests/verification/test_deep_agreement.py $(ARGS)
+	$(RUN) -m pytest -n auto -m deep -rP tests/verification $(ARGS)
 
 bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
 	$(RUN) benchmarks/speed.py $(ARGS)

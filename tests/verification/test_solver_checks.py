@@ -47,6 +47,15 @@ def test_the_oracles_pass(objective, solver, design):
     assert report.passed, str(report)
 
 
+@pytest.mark.deep
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_fista_passes_at_length(objective, design):
+    solve = solver_of(fista, objective, max_iter=10**6)
+    report = check_solver(solve, objective, design=design, takes=EVERYTHING, budget=1000, seed=1)
+    assert report.passed, str(report)
+
+
 # -- wrong solvers ---------------------------------------------------------------------------------
 
 
