@@ -3,6 +3,7 @@
 import copy
 import itertools
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -349,6 +350,34 @@ def test_a_backtracked_step_leads_to_the_same_answer(kind, graph, intercept, spa
     L = np.max(problem.lipschitz[0])
     assert np.max(searched.lipschitz) <= 1.5 * L
     assert np.max(exact.lipschitz) <= L
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e4])
+@pytest.mark.parametrize("graph", [None, [(0, 1, 100.0), (1, 2)]])
+@pytest.mark.parametrize("kind", PENALTIES)
+def test_the_constant_bounds_the_whole_hessian(kind, graph, ridge):
+    """In all parts at once, with the ridge and the graph: its largest eigenvalue, and not much more."""
+    penalty, _ = PENALTIES[kind]
+    if penalty.n_parts > 1:
+        ridge = 0.0
+    problem = Problem(loss_of(GramLoss, "both", graph=graph), penalty, ridge)
+    basis = np.eye(int(np.prod(problem.shape))).reshape(-1, *problem.shape)
+    columns = [np.broadcast_to(problem.hessian(unit), problem.shape).ravel() for unit in basis]
+    top = float(np.linalg.eigvalsh(np.stack(columns))[-1])
+    largest, exact = problem.lipschitz
+    assert exact
+    # The sum of the largest eigenvalues of data and graph may exceed that of their sum, at most twice.
+    assert top * (1 - 1e3 * EPS) <= np.max(largest) <= top * (2 if graph else 1 + 1e3 * EPS)
+
+
+def test_the_step_follows_the_curvature():
+    """L falls below the constant of the worst direction, and so does the count of iterations."""
+    problem = Problem(loss_of(GramLoss, "both"), RowL21(3.0))
+    _, proof = minimize(problem, tol=1e-10, callback=(seen := []).append)
+    L = [float(state.lipschitz) for state in seen]
+    assert proof.converged
+    assert any(later < earlier for earlier, later in pairwise(L))
+    assert max(L) <= problem.lipschitz[0]
 
 
 def test_a_step_that_is_too_long_is_shortened(monkeypatch):
