@@ -49,6 +49,8 @@ class Finding:
     check: str
     text: str
     code: str
+    shape: tuple[int, ...]  # of the smallest V
+    tried: int  # matrices, until the first at which it does not hold
 
     def __str__(self) -> str:
         indented = "\n".join(f"    {line}" for line in self.code.splitlines())
@@ -157,8 +159,8 @@ def check_penalty(
         strategy = _probes(getattr(penalty, "n_parts", 1), n_tasks)
         axes = (-2,) if n_tasks else (-2, -1)
         if found := _smallest(penalty, check, strategy, tried[name], seed, axes):
-            probe, text = found
-            findings.append(Finding(name, text, repr(probe)))
+            probe, text, count = found
+            findings.append(Finding(name, text, repr(probe), probe.V.shape, count))
     return PenaltyReport(type(penalty).__name__, tried, tuple(findings), skipped)
 
 
@@ -172,9 +174,15 @@ def _smallest(
     examples: int,
     seed: int,
     axes: tuple[int, ...],
-) -> tuple[_Probe, str] | None:
+) -> tuple[_Probe, str, int] | None:
+    tried, failed = 0, False
+
     def violated(probe: _Probe) -> bool:
-        return _violation(penalty, check, probe) is not None
+        nonlocal tried, failed
+        tried += not failed
+        fails = _violation(penalty, check, probe) is not None
+        failed |= fails
+        return fails
 
     quiet = settings(
         max_examples=examples,
@@ -188,7 +196,7 @@ def _smallest(
     except NoSuchExample:
         return None
     probe = _trimmed(probe, violated, axes)
-    return probe, _violation(penalty, check, probe) or "seen once, but not when tried again"
+    return probe, _violation(penalty, check, probe) or "seen once, but not when tried again", tried
 
 
 def _trimmed(probe: _Probe, violated: Callable[[_Probe], bool], axes: tuple[int, ...]) -> _Probe:

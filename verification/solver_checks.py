@@ -1,8 +1,9 @@
 """Is a solver right? `check_solver` looks for the smallest problem that it gets wrong, and says how wrong.
 
-Only proofs count: a solver fails where other coefficients are known whose objective is smaller than its own
-by more than it promises. Those come from `fista`, and both values from the CVXPY expression, so neither the
-solver's own word nor ours is believed.
+Only proofs count. A solver fails where other coefficients are known whose objective is smaller than its own
+by more than it promises, and it is right where a lower bound shows that there are none. Those come from
+`fista` and, where they do not decide, from CLARABEL; values and bounds are those of the declared objective
+(`formulations`), so that neither the solver's own word nor ours is believed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from hypothesis.errors import NoSuchExample
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+import fista
+import formulations
+from formulations import OBJECTIVES as DECLARATIONS
 from formulations import Declared, declare
 from verification.agreement import Bracket
 from verification.strategies import DESIGNS, GRAPH, OBJECTIVES, RIDGE, SPARSITY, Case, cases
@@ -42,6 +46,7 @@ class Counterexample:
     diagnosis: str
     optimum: Bracket | None  # of the true minimum
     excess: float  # F(W) less the upper end of it, relative to F(0)
+    tried: int  # problems, all families counted, until the first that it got wrong
 
     def __str__(self) -> str:
         lines = [f"{self.family}: {self.text}"]
@@ -59,7 +64,8 @@ class SolverReport:
     objective: str
     design: str
     tol: float
-    problems: dict[str, int] = field(default_factory=dict)  # at most tried, of each family
+    problems: dict[str, int] = field(default_factory=dict)  # tried, of each family
+    undecided: int = 0  # of them, that neither FISTA nor CLARABEL can prove to be right or wrong
     counterexample: Counterexample | None = None
 
     @property
@@ -72,6 +78,8 @@ class SolverReport:
     def __str__(self) -> str:
         verdict = "passed" if self.passed else "FAILED"
         tried = ", ".join(f"{name} ({count})" for name, count in self.problems.items())
+        if self.undecided:
+            tried += f"; not decided: {self.undecided}"
         head = f"{self.objective} ({self.design}) to tol={self.tol:g}: {verdict}; problems tried: {tried}"
         return head if self.counterexample is None else f"{head}\n{self.counterexample}"
 
@@ -83,6 +91,7 @@ def check_solver(
     design: str = "shared",
     tol: float = 1e-6,
     takes: tuple[str, ...] = (),
+    fixed: Mapping[str, float] | None = None,
     budget: int = 100,
     seed: int = 0,
 ) -> SolverReport:
@@ -102,6 +111,8 @@ def check_solver(
         The solver's own promise: F(W) - F* <= tol * F(0).
     takes : tuple of {"sample_weight", "fit_intercept", "X_expert"}
         Optional arguments that the solver has. ``X_expert`` stands for all that concerns experts.
+    fixed : dict of str to float, optional
+        Weights that are the same in all problems, such as ``{"beta": 0.0}`` for a solver without a ridge.
     budget : int
         Problems to try, shared among the families: ordinary, hostile (scaled, collinear, zero weights,
         tiny and huge weights), weights as repeated rows, permuted, rescaled, W = 0 optimal.
@@ -130,14 +141,22 @@ def check_solver(
     _check("design", design, DESIGNS)
     for option in takes:
         _check("takes", option, OPTIONS)
+    held = dict(fixed or {})
+    for name in held:
+        _check("fixed", name, tuple(DECLARATIONS[objective].weights))
     problems: dict[str, int] = {}
+    undecided = 0
     for name, family in FAMILIES.items():
-        problems[name] = max(budget // len(FAMILIES), 1)
-        strategy = family(objective, design).map(lambda case: _as_taken(case, takes))
-        case = _smallest(solve, strategy, tol, problems[name], seed)
+        search = _Search(solve, tol)
+        strategy = family(objective, design).map(lambda case: _as_taken(case, takes, held))
+        case = search.smallest(strategy, max(budget // len(FAMILIES), 1), seed)
+        problems[name] = search.tried
+        undecided += search.undecided
         if case is not None:
-            return SolverReport(objective, design, tol, problems, _counterexample(solve, name, case, tol))
-    return SolverReport(objective, design, tol, problems)
+            tried = sum(problems.values())
+            found = _counterexample(solve, name, case, tol, tried)
+            return SolverReport(objective, design, tol, problems, undecided, found)
+    return SolverReport(objective, design, tol, problems, undecided)
 
 
 def from_estimator(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -248,9 +267,9 @@ FAMILIES: dict[str, Callable[[str, str], st.SearchStrategy[Case]]] = {
 }
 
 
-def _as_taken(case: Case, takes: tuple[str, ...]) -> Case:
+def _as_taken(case: Case, takes: tuple[str, ...], fixed: Mapping[str, float]) -> Case:
     """The case without what the solver cannot take."""
-    data, parameters = dict(case.data), dict(case.parameters)
+    data, parameters = dict(case.data), {**case.parameters, **fixed}
     if "sample_weight" not in takes:
         data = {k: v for k, v in data.items() if not k.startswith("sample_weight")}
         data["y"] = np.nan_to_num(data["y"])
@@ -268,16 +287,66 @@ class _Wrong(Exception):
     """The solver broke its promise; the message says how."""
 
 
+class _Minimum:
+    """What is known of the minimum of a case: a value that is attained, and a lower bound."""
+
+    def __init__(self, case: Case, declared: Declared) -> None:
+        self.case, self.declared = case, declared
+        self.value, self.lower, self.reason = math.inf, -math.inf, ""
+        self.parts: dict[str, Floats] = {}
+        self._ask(fista, lambda model: model.certificate_.dual_point, tol=1e-9, max_iter=20_000)
+
+    def ask_the_oracle(self) -> None:
+        """Learn from CVXPY, too: should FISTA itself be wrong, its own bound is too low to hide it."""
+        self._ask(formulations, lambda model: model.multipliers_, solver="CLARABEL")
+
+    def _ask(self, package: Any, theta: Callable[[Any], dict[str, Floats]], **settings: Any) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = self.case.model(package, **settings).fit(**self.case.data)
+        except (ArithmeticError, LookupError, RuntimeError, ValueError):
+            return  # one that does not know tells nothing
+        value, bound = self.declared.primal(model.parts_), self.declared.dual(theta(model))
+        if value < self.value:
+            self.value = value
+            self.parts = {name: np.asarray(part) for name, part in model.parts_.items()}
+        if bound.value > self.lower:
+            self.lower, self.reason = bound.value, bound.reason
+
+    @property
+    def rounding(self) -> float:
+        return self.declared.rounding(self.parts) if self.parts else 0.0
+
+    @property
+    def bracket(self) -> Bracket:
+        return Bracket(self.value, self.lower, self.rounding, self.declared.at_zero, self.reason)
+
+
 @dataclass(frozen=True)
 class _Judged:
-    declared: Declared
+    """The solver's answer, and by how much it is proved to exceed the minimum."""
+
     parts: dict[str, Floats]
-    value: float  # F(W) of the solver
-    best: float  # the smallest F known
-    excess: float  # of the promise, > 0 if it is broken
+    value: float  # F(W)
+    minimum: _Minimum
+    promise: float  # what it may exceed the minimum by, rounding included
+
+    @property
+    def above(self) -> float:
+        """F(W) - F* is at least that."""
+        return self.value - self.minimum.value
+
+    @property
+    def wrong(self) -> bool:
+        return self.above > self.promise + self.minimum.rounding
+
+    @property
+    def right(self) -> bool:
+        return self.value - self.minimum.lower <= self.promise
 
 
-def _run(solve: Callable[..., Any], case: Case) -> tuple[dict[str, Floats], float | None]:
+def _run(solve: Callable[..., Any], case: Case, declared: Declared) -> tuple[dict[str, Floats], float | None]:
     """The solver's parts and the gap that it claims; it may not change what it is given."""
     data = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in case.data.items()}
     weights = {k: v for k, v in case.parameters.items() if k != "fit_intercept"}
@@ -292,11 +361,11 @@ def _run(solve: Callable[..., Any], case: Case) -> tuple[dict[str, Floats], floa
     for name, value in case.data.items():
         if not np.array_equal(data[name], value, equal_nan=value.dtype.kind == "f"):
             raise _Wrong(f"writes into its argument {name}")
-    return _read(answer, case)
+    return _read(answer, declared)
 
 
-def _read(answer: Any, case: Case) -> tuple[dict[str, Floats], float | None]:
-    names = tuple(case.model()._part_names)
+def _read(answer: Any, declared: Declared) -> tuple[dict[str, Floats], float | None]:
+    names = tuple(declared.parts)
     if hasattr(answer, "parts_"):
         answer = answer.parts_
     elif hasattr(answer, "coef_"):
@@ -312,7 +381,6 @@ def _read(answer: Any, case: Case) -> tuple[dict[str, Floats], float | None]:
     if set(given) != set(names):
         raise _Wrong(f"returns {sorted(given)}; expected {', '.join(names)}")
     parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
-    declared = declare(case.model(), **case.data)
     shape = (declared.n_features, declared.n_tasks)
     for name, part in parts.items():
         if part.shape != shape:
@@ -322,34 +390,29 @@ def _read(answer: Any, case: Case) -> tuple[dict[str, Floats], float | None]:
     return parts, None if gap is None else float(gap)
 
 
-def _judge(case: Case, parts: dict[str, Floats], tol: float) -> _Judged:
-    """How far F(W) is above what is known to be attainable, beyond the promise and the rounding of both."""
-    declared = declare(case.model(), **case.data)
-    reference = _reference(case)
-    value, best = declared.primal(parts), declared.primal(reference)
-    room = declared.rounding(parts) + declared.rounding(reference)
-    return _Judged(declared, parts, value, best, value - best - tol * declared.at_zero - room)
-
-
-def _reference(case: Case) -> dict[str, Floats]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = case.model(tol=1e-9, max_iter=20_000).fit(**case.data)
-    return {name: np.asarray(part) for name, part in model.parts_.items()}
+def _judge(case: Case, parts: dict[str, Floats], tol: float, declared: Declared | None = None) -> _Judged:
+    """The answer against what is known; the oracle is asked where FISTA cannot decide."""
+    declared = declare(case.model(), **case.data) if declared is None else declared
+    minimum = _Minimum(case, declared)
+    promise = tol * declared.at_zero + declared.rounding(parts)
+    judged = _Judged(parts, declared.primal(parts), minimum, promise)
+    if not judged.wrong and not judged.right:
+        minimum.ask_the_oracle()
+    return judged
 
 
 def _verdict(solve: Callable[..., Any], case: Case, tol: float) -> _Judged:
-    parts, claim = _run(solve, case)
-    judged = _judge(case, parts, tol)
-    above = judged.value - judged.best
-    if judged.excess > 0:
-        relative = _over(above, judged.declared.at_zero)
+    declared = declare(case.model(), **case.data)
+    parts, claim = _run(solve, case, declared)
+    judged = _judge(case, parts, tol, declared)
+    if judged.wrong:
+        relative = _over(judged.above, declared.at_zero)
         raise _Wrong(
-            f"F(W) = {judged.value:.8g}, but {judged.best:.8g} is attained: "
+            f"F(W) = {judged.value:.8g}, but {judged.minimum.value:.8g} is attained: "
             f"it is {relative:.2g} F(0) too high, promised is {tol:g}"
         )
-    if claim is not None and above > claim + judged.declared.rounding(parts):
-        raise _Wrong(f"claims a gap of {claim:.3g}, but F(W) is {above:.3g} above what is attained")
+    if claim is not None and judged.above > claim + declared.rounding(parts):
+        raise _Wrong(f"claims a gap of {claim:.3g}, but F(W) is {judged.above:.3g} above what is attained")
     return judged
 
 
@@ -361,25 +424,42 @@ def _broken(solve: Callable[..., Any], case: Case, tol: float) -> str | None:
     return None
 
 
-def _smallest(
-    solve: Callable[..., Any], strategy: st.SearchStrategy[Case], tol: float, examples: int, seed: int
-) -> Case | None:
-    quiet = settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
-    )
+@dataclass
+class _Search:
+    """The problems of one family, until the first that the solver gets wrong."""
 
-    def broken(case: Case) -> bool:
-        return _broken(solve, case, tol) is not None
+    solve: Callable[..., Any]
+    tol: float
+    tried: int = 0
+    undecided: int = 0
+    failed: bool = False
 
-    try:
-        case = find(strategy, broken, settings=quiet, random=Random(seed))
-    except NoSuchExample:
-        return None
-    return _trimmed(case, broken)
+    def broken(self, case: Case) -> bool:
+        """Whether the solver gets it wrong; what is tried after that is made of the same problem."""
+        self.tried += not self.failed
+        try:
+            judged = _verdict(self.solve, case, self.tol)
+        except _Wrong:
+            self.failed = True
+        else:
+            self.undecided += not (self.failed or judged.right)
+            return False
+        return True
+
+    def smallest(self, strategy: st.SearchStrategy[Case], examples: int, seed: int) -> Case | None:
+        """The smallest case that the solver gets wrong, if one is found."""
+        quiet = settings(
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+        )
+        try:
+            case = find(strategy, self.broken, settings=quiet, random=Random(seed))
+        except NoSuchExample:
+            return None
+        return _trimmed(case, self.broken)
 
 
 def _trimmed(case: Case, broken: Callable[[Case], bool]) -> Case:
@@ -427,41 +507,40 @@ def _smaller(case: Case) -> Iterator[Case]:
 # -- what is wrong ---------------------------------------------------------------------------------
 
 
-def _counterexample(solve: Callable[..., Any], family: str, case: Case, tol: float) -> Counterexample:
+def _counterexample(
+    solve: Callable[..., Any], family: str, case: Case, tol: float, tried: int
+) -> Counterexample:
     text = _broken(solve, case, tol) or "seen once, but not when tried again"
+    declared = declare(case.model(), **case.data)
     try:
-        parts, _ = _run(solve, case)
+        parts, _ = _run(solve, case, declared)
     except _Wrong:
-        return Counterexample(family, case, text, "", None, np.inf)
-    judged = _judge(case, parts, tol)
-    reference = _reference(case)
-    bound = judged.declared.dual(judged.declared.residual_theta(reference))
-    optimum = Bracket(
-        judged.best, bound.value, judged.declared.rounding(reference), judged.declared.at_zero, bound.reason
-    )
-    excess = _over(judged.value - judged.best, judged.declared.at_zero)
-    return Counterexample(family, case, text, _diagnosis(solve, case, judged, tol), optimum, excess)
+        return Counterexample(family, case, text, "", None, np.inf, tried)
+    judged = _judge(case, parts, tol, declared)
+    excess = _over(judged.above, declared.at_zero)
+    diagnosis = _diagnosis(solve, case, judged, tol)
+    return Counterexample(family, case, text, diagnosis, judged.minimum.bracket, excess, tried)
 
 
 def _diagnosis(solve: Callable[..., Any], case: Case, judged: _Judged, tol: float) -> str:
     """What the answer would be right for, where that can be told."""
     fitting = []
-    if _judge(case, judged.parts, 10 * tol).excess > 0:  # else another problem's optimum may be as near
+    at_zero = judged.minimum.declared.at_zero
+    if judged.above > 10 * tol * at_zero:  # else another problem's optimum may be as near
         for text, other in _others(case):
             try:
-                if _judge(other, judged.parts, tol).excess <= 0:
+                if _judge(other, judged.parts, tol).right:
                     fitting.append(text)
             except ValueError:  # the other problem is none, with all weights 0 or ratings missing
                 continue
     if fitting:
         return f"it is the optimum of another problem: {'; or '.join(fitting[:4])}"
-    if judged.value >= judged.declared.at_zero and judged.excess > 0:
+    if judged.value >= at_zero and judged.wrong:
         return "it is no better than W = 0"
-    W = sum(judged.parts.values())
-    support = np.asarray(W) != 0
-    best = np.asarray(sum(_reference(case).values())) != 0
     notes = []
-    if judged.excess > 0:
+    if judged.wrong:
+        support = np.asarray(sum(judged.parts.values())) != 0
+        best = np.asarray(sum(judged.minimum.parts.values())) != 0
         right = np.array_equal(support, best)
         notes.append("the right support, not converged" if right else "another support")
     names = SPARSITY[case.objective]

@@ -1,6 +1,7 @@
 """`check_solver` passes right solvers, and finds small problems that wrong ones get wrong."""
 
 import doctest
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ def test_fista_passes(objective, design):
     assert report.passed, str(report)
     assert bool(report)
     assert sum(report.problems.values()) >= 48
+    assert report.undecided == 0
 
 
 @pytest.mark.parametrize(("objective", "solver"), [(o, s) for o in OBJECTIVES for s in solvers_for(o)])
@@ -169,6 +171,37 @@ MANNERS = {
 def test_manners(says):
     tol = 1e9 if says == "claims a gap" else 1e-6  # a wrong claim though the promise is kept
     assert says in str(check_solver(MANNERS[says], "MTLasso", budget=12, tol=tol))
+
+
+def test_a_fault_that_the_reference_shares_is_found(monkeypatch):
+    """Were FISTA itself wrong, its bound would not reach its value, and CVXPY would be asked."""
+    terms = fista.MTLasso._terms
+
+    def without_ridge(self, n_tasks):
+        return replace(terms(self, n_tasks), ridge=0.0)
+
+    monkeypatch.setattr(fista.MTLasso, "_terms", without_ridge)
+    report = check_solver(right, "MTLasso", budget=30)
+    assert not report.passed
+    assert size(report) <= 3
+    assert report.counterexample.tried <= 5
+    assert "beta = 0" in report.counterexample.diagnosis
+
+
+def test_what_cannot_be_decided_is_counted(monkeypatch):
+    monkeypatch.setattr(solver_checks._Minimum, "_ask", lambda *arguments, **settings: None)
+    report = check_solver(right, "MTLasso", budget=12)
+    assert report.passed
+    assert report.undecided == 12
+    assert "not decided: 12" in str(report)
+
+
+def test_weights_can_be_held_fixed():
+    """A solver without a ridge is right where there is none."""
+    assert not check_solver(forgets_the_ridge, "MTLasso", budget=12)
+    assert check_solver(forgets_the_ridge, "MTLasso", budget=12, fixed={"beta": 0.0})
+    with pytest.raises(ValueError, match="fixed: found 'gamma'"):
+        check_solver(right, "MTLasso", fixed={"gamma": 0.0})
 
 
 def test_scikit_learn_through_its_adapter():
