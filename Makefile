@@ -8,7 +8,7 @@ PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.so
 	verification.exact verification.penalty_checks verification.solver_checks
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test test-deep bench docs lint clean
+.PHONY: help verify test test-deep test-browser mutants mutants-all bench docs lint clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -21,13 +21,11 @@ $(VENV)/.verify: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+$(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@ $(VENV)/.verify
 
-$(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs,plot]"
-	@touch $@
+$(VENV)/.browser $(VENV)/.mutation $(VENV)/.third-party: $(VENV)/.test
 
 verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and real data (ARGS="--help")
 	$(RUN) -m verification $(ARGS)
@@ -38,14 +36,23 @@ test: $(VENV)/.test  ## lint, types and all tests
 test-deep: $(VENV)/.test  ## 2,000 random problems for each objective and design, about half an hour on 2 cores
 	$(RUN) -m pytest -n auto -m deep -rP tests/verification $(ARGS)
 
+test-browser: $(VENV)/.browser  ## the report of a run in a real browser; needs chromium and chromedriver
+	$(RUN) -m pytest -m browser tests/verification/test_page.py $(ARGS)
+
+mutants: $(VENV)/.test  ## plant 73 mistakes, one at a time, and have each found (docs/mutants.md), some minutes
+	$(RUN) -m tests.mutants $(ARGS)
+
+mutants-all: $(VENV)/.mutation  ## mutate solver, penalties and certificate everywhere, and list what survives
+	$(RUN) -m mutmut run $(ARGS); $(RUN) -m mutmut results
+
 bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
 	$(RUN) benchmarks/speed.py $(ARGS)
 
-docs: $(VENV)/.docs  ## API reference from the docstrings, into docs/
-	$(RUN) -m pdoc --docformat numpy --math --output-directory docs $(PUBLIC)
+docs: $(VENV)/.docs  ## API reference from the docstrings, into docs/api/
+	$(RUN) -m pdoc --docformat numpy --math --output-directory docs/api $(PUBLIC)
 
 lint: $(VENV)/.test  ## ruff and mypy only
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 
 clean:  ## remove the environment and everything generated
-	rm -rf $(VENV) docs build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) docs/api mutants build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

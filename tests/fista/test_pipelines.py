@@ -145,6 +145,22 @@ def test_clone_takes_the_settings_only(name):
     np.testing.assert_array_equal(other.fit(X, y, **data).coef_, model.coef_)
 
 
+@BOTH
+@EVERY
+def test_new_settings_take_effect_at_the_next_fit(name, design):
+    model, X, y, data = make(name, design)
+    model.fit(X, y, **data)
+    settings = {k: v for k, v in model.get_params().items() if k not in ("task_labels", "warm_start")}
+    new = {k: 3 * v for k, v in settings.items() if type(v) is float}
+    new |= {"fit_intercept": True, **({"graph": "chain"} if "graph" in settings else {})}
+    for key, value in new.items():
+        model.set_params(**{key: value}).fit(X, y, **data)
+        fresh = clone(model).fit(X, y, **data)
+        np.testing.assert_array_equal(model.coef_, fresh.coef_)
+        np.testing.assert_array_equal(model.intercept_, fresh.intercept_)
+        assert str(model.certificate_) == str(fresh.certificate_)
+
+
 # -- pipelines and searches ----------------------------------------------------------------------
 
 

@@ -1,0 +1,569 @@
+"""The mutants: each a mistake that somebody makes, where it is planted, and the check that is meant for it.
+
+A mutant replaces one piece of text, which occurs exactly once in its file. Mistakes that change nothing that
+anybody could see (a longer way to the same optimum within the promised number of steps) are not entered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.mutants.checks import Check, Claims, Oracle, Penalty, Solver, Tests
+
+__all__ = ["MUTANTS", "Mutant"]
+
+EXPERTS = ("X_expert",)
+WEIGHTS = ("sample_weight",)
+INTERCEPT = ("fit_intercept",)
+STATES = "tests/fista/test_solver.py::test_the_start_comes_first_and_is_not_changed"
+COUNT = "tests/fista/test_solver.py::test_the_count_of_iterations_is_bounded"
+THEORY = "tests/fista/test_solver.py::test_convergence_is_as_fast_as_the_theory_says"
+CONSTANT = "tests/fista/test_solver.py::test_the_constant_bounds_the_whole_hessian"
+WARNING = "tests/fista/test_solver.py::test_max_iter_ends_with_a_warning_that_states_the_gap"
+FORMS = "tests/fista/test_solver.py::test_gram_and_operator_form_are_the_same_quadratic"
+VALUE = "tests/fista/test_penalties.py::test_value_is_the_formula"
+EVERY_TASK = "tests/fista/test_certificate.py::test_a_task_that_is_not_solved_spoils_the_promise"
+SETTINGS = "tests/fista/test_pipelines.py::test_new_settings_take_effect_at_the_next_fit"
+PREDICTIONS = "tests/fista/test_pipelines.py::test_predictions_are_what_the_coefficients_say"
+PRIMAL = "tests/verification/test_exact.py::test_the_primal_is_enclosed"
+BELOW = "tests/verification/test_exact.py::test_no_coefficients_reach_below_the_dual"
+DIGITS = "tests/verification/test_exact.py::test_every_digit_counts"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One planted mistake: ``old`` becomes ``new`` in ``path``, and ``check`` is to find it."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    check: Check
+
+
+MUTANTS = (
+    # -- the iteration: the five faults of the published Algorithm 1 ---------------------------------
+    Mutant(
+        "Algorithm 1 (a): a step along the gradient, not against it",
+        "fista/solver.py",
+        "        gradient = HZ - linear\n        V",
+        "        gradient = linear - HZ\n        V",
+        Solver("EGMTL", takes=EXPERTS),
+    ),
+    Mutant(
+        "Algorithm 1 (b): L doubles in every iteration, without a test",
+        "fista/solver.py",
+        "L_next = L if fixed else max(shrink * L, largest / 50)",
+        "L_next = 2.0 * L",
+        Solver("EGMTL", takes=EXPERTS),
+    ),
+    Mutant(
+        "Algorithm 1 (c): the graph term is left to soft thresholding, which does not know it",
+        "fista/losses.py",
+        "            HW = HW + W @ self.coupling\n        return np.asarray(HW)",
+        "            HW = HW + 0.0\n        return np.asarray(HW)",
+        Solver("EGMTL"),
+    ),
+    Mutant(
+        "Algorithm 1 (d): the crowd is stepped by 2/L, the experts by 1/L of their gradient",
+        "fista/estimators.py",
+        'factors=(1.0, 2.0 * weight("lam1", self.lam1))',
+        'factors=(2.0, 2.0 * weight("lam1", self.lam1))',
+        Solver("EGMTL", takes=EXPERTS),
+    ),
+    Mutant(
+        "Algorithm 1 (e): momentum from the extrapolated point",
+        "fista/solver.py",
+        "        Z = V + momentum * step\n        HZ = HV + momentum * (HV - HW)\n",
+        "        Z, HZ = V + momentum * (V - Z), HV + momentum * (HV - HZ)\n",
+        Tests(COUNT),
+    ),
+    # -- the iteration ---------------------------------------------------------------------------------
+    Mutant(
+        "the restart fires where the momentum helps",
+        "fista/solver.py",
+        "onward = np.greater_equal(inner(d, step), 0.0)",
+        "onward = np.less_equal(inner(d, step), 0.0)",
+        Tests(COUNT),
+    ),
+    Mutant(
+        "the restart test compares with the loss, not with 0",
+        "fista/solver.py",
+        "onward = np.greater_equal(inner(d, step), 0.0)",
+        "onward = np.greater_equal(inner(d, step), problem.at_zero().sum())",
+        Tests(COUNT),
+    ),
+    Mutant(
+        "gap and momentum come from the residual of a step that was taken back",
+        "fista/solver.py",
+        "            HV = problem.hessian(V)\n            d = V - Z\n        # Restart",
+        "            d = V - Z\n        # Restart",
+        Tests(STATES),
+    ),
+    Mutant(
+        "the prox is given L for 1/L",
+        "fista/solver.py",
+        "        gradient = HZ - linear\n        V = prox(Z - gradient / L, 1.0 / L)\n",
+        "        gradient = HZ - linear\n        V = prox(Z - gradient / L, L)\n",
+        Solver("MTLasso"),
+    ),
+    Mutant(
+        "backtracking gives up and goes on with the step that failed",
+        "fista/solver.py",
+        "while not fixed and highest > L and",
+        "while False and",
+        Solver("L21MTL"),
+    ),
+    Mutant(
+        "the step is cut only in half where it fails its test, and taken as it is",
+        "fista/solver.py",
+        "            L = min(1.5 * needed, highest)\n",
+        "            L, highest = min(0.5 * needed, highest), 0.0\n",
+        Tests(THEORY),
+    ),
+    Mutant(
+        "a Jacobi step: both parts at 1/L of one, not at 1/(2L)",
+        "fista/problem.py",
+        "largest * self.penalty.n_parts + 2 * self.ridge",
+        "largest + 2 * self.ridge",
+        Tests(THEORY),
+    ),
+    Mutant(
+        "the Lipschitz constant forgets the ridge",
+        "fista/problem.py",
+        "largest * self.penalty.n_parts + 2 * self.ridge",
+        "largest * self.penalty.n_parts",
+        Tests(CONSTANT),
+    ),
+    Mutant(
+        "the Lipschitz constant forgets the graph",
+        "fista/losses.py",
+        "largest = largest.max() + self._coupling_norm",
+        "largest = largest.max()",
+        Tests(CONSTANT),
+    ),
+    Mutant(
+        "the Hessian forgets the ridge",
+        "fista/problem.py",
+        "return HW + (2 * self.ridge) * total if self.ridge else HW",
+        "return HW",
+        Solver("MTLasso"),
+    ),
+    Mutant(
+        "the ridge's derivative lacks its factor 2",
+        "fista/problem.py",
+        "return HW + (2 * self.ridge) * total if self.ridge else HW",
+        "return HW + self.ridge * total if self.ridge else HW",
+        Solver("L21MTL"),
+    ),
+    Mutant(
+        "the iteration stops when the coefficients hardly change, and calls that converged",
+        "fista/solver.py",
+        "        if last or np.all(gap <= target + rounding):\n"
+        "            certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)\n",
+        "        change = np.linalg.norm(state.W - locals().get('before', np.inf))\n"
+        "        before = state.W\n"
+        "        if last or change <= 1e-3 * np.linalg.norm(before):\n"
+        "            certificate = certify(problem, state.W, tol=1.0, n_iter=state.n_iter)\n",
+        Solver("DirtyMTL", max_iter=200_000),
+    ),
+    # -- penalties ---------------------------------------------------------------------------------------
+    Mutant(
+        "soft thresholding at twice the threshold",
+        "fista/penalties.py",
+        "threshold = np.asarray(step * self.alpha, dtype=V.dtype)",
+        "threshold = np.asarray(2 * step * self.alpha, dtype=V.dtype)",
+        Penalty("L1"),
+    ),
+    Mutant(
+        "t where 1/t belongs: the prox divides by the step",
+        "fista/penalties.py",
+        "threshold = np.asarray(step * self.alpha, dtype=V.dtype)",
+        "threshold = np.asarray(self.alpha / np.maximum(step, TINY), dtype=V.dtype)",
+        Penalty("L1"),
+    ),
+    Mutant(
+        "hard thresholding for soft",
+        "fista/penalties.py",
+        "return np.asarray(V - np.minimum(np.maximum(V, -threshold), threshold))",
+        "return np.where(np.abs(V) > threshold, V, V - V)",
+        Penalty("L1"),
+    ),
+    Mutant(
+        "weights of tasks are applied along the features",
+        "fista/penalties.py",
+        "threshold = np.asarray(step * self.alpha, dtype=V.dtype)",
+        "threshold = np.resize(np.asarray(step * self.alpha, dtype=V.dtype), (len(V), 1))",
+        Penalty("L1", ([0.5, 2.0, 1.0],), n_tasks=3),
+    ),
+    Mutant(
+        "the prox writes into its argument",
+        "fista/penalties.py",
+        "return np.asarray(V - np.minimum(np.maximum(V, -threshold), threshold))",
+        "V -= np.minimum(np.maximum(V, -threshold), threshold)\n        return V",
+        Penalty("L1"),
+    ),
+    Mutant(
+        "the l1 norm forgets its weight",
+        "fista/penalties.py",
+        "return np.asarray(self.alpha * np.abs(W).sum(axis=0))",
+        "return np.abs(W).sum(axis=0)",
+        Penalty("L1"),
+    ),
+    Mutant(
+        "the polar of the l1 norm is an l1 norm",
+        "fista/penalties.py",
+        "sizes = np.abs(G).max(axis=0)",
+        "sizes = np.abs(G).sum(axis=0)",
+        Penalty("L1"),
+    ),
+    Mutant(
+        "rows and columns change places in the row norm",
+        "fista/penalties.py",
+        '    squares = "dt,dt->d"\n',
+        '    squares = "dt,dt->t"\n',
+        Tests(VALUE),
+    ),
+    Mutant(
+        "the group prox shrinks by the squared norm",
+        "fista/penalties.py",
+        "shrink = 1.0 - threshold / np.maximum(self._norms(V), max(threshold, TINY))",
+        "shrink = 1.0 - threshold / np.maximum(np.square(self._norms(V)), max(threshold, TINY))",
+        Penalty("RowL21"),
+    ),
+    Mutant(
+        "the polar of the group norm sums over the groups",
+        "fista/penalties.py",
+        "return _over(self._norms(G).max(), self.alpha)",
+        "return _over(self._norms(G).sum(), self.alpha)",
+        Penalty("ColumnL21"),
+    ),
+    Mutant(
+        "the polar of a weighted norm is multiplied by the weight",
+        "fista/penalties.py",
+        "return float(size / weight) if weight > 0 else np.inf",
+        "return float(size * weight) if weight > 0 else np.inf",
+        Penalty("RowL21"),
+    ),
+    Mutant(
+        "the projection on the l1 ball counts one entry too many",
+        "fista/penalties.py",
+        "np.arange(1, V.shape[1] + 1, dtype=V.dtype)",
+        "np.arange(2, V.shape[1] + 2, dtype=V.dtype)",
+        Penalty("RowL1Linf"),
+    ),
+    Mutant(
+        "the l1/l-infinity norm takes the largest entry of a column",
+        "fista/penalties.py",
+        "return float(self.alpha * np.abs(W).max(axis=1).sum())",
+        "return float(self.alpha * np.abs(W).max(axis=0).sum())",
+        Penalty("RowL1Linf"),
+    ),
+    Mutant(
+        "the polar of the l1/l-infinity norm is the largest entry",
+        "fista/penalties.py",
+        "return _over(np.abs(G).sum(axis=1).max(), self.alpha)",
+        "return _over(np.abs(G).max(), self.alpha)",
+        Penalty("RowL1Linf"),
+    ),
+    Mutant(
+        "the polar of an infimal convolution is the smaller of its two",
+        "fista/penalties.py",
+        "return max(penalty.polar(G) for penalty in self.penalties)",
+        "return min(penalty.polar(G) for penalty in self.penalties)",
+        Penalty("InfimalConvolution", (Penalty("RowL1Linf"), Penalty("L1", (0.5,)))),
+    ),
+    Mutant(
+        "the second part takes the prox of the first",
+        "fista/penalties.py",
+        "W[k] = penalty.prox(V[k], step)",
+        "W[k] = self.penalties[0].prox(V[k], step)",
+        Penalty("InfimalConvolution", (Penalty("RowL21"), Penalty("ColumnL21", (0.5,)))),
+    ),
+    # -- data, rows and the loss ---------------------------------------------------------------------
+    Mutant(
+        "the loss lacks its factor 2",
+        "fista/base.py",
+        "factors: tuple[float, float] = (2.0, 0.0)",
+        "factors: tuple[float, float] = (1.0, 0.0)",
+        Solver("STLasso"),
+    ),
+    Mutant(
+        "the loss is divided by the number of rows",
+        "fista/data.py",
+        "        weight = factor * self.weight\n",
+        "        weight = factor * self.weight / len(self.weight)\n",
+        Solver("L21MTL"),
+    ),
+    Mutant(
+        "sample weights are applied twice",
+        "fista/rows.py",
+        "return np.asarray(self.X.T @ (self.weight * R))",
+        "return np.asarray(self.X.T @ (self.weight * self.weight * R))",
+        Solver("MTLasso", takes=WEIGHTS),
+    ),
+    Mutant(
+        "the square roots of sample weights are forgotten in the Gram matrix",
+        "fista/rows.py",
+        "    scaled = scaled * np.sqrt(weight)[:, None]\n",
+        "    scaled = scaled * weight[:, None]\n",
+        Solver("DirtyMTL", "per-task", takes=WEIGHTS),
+    ),
+    Mutant(
+        "the intercept is that of unweighted targets",
+        "fista/rows.py",
+        "    def target_sums(self) -> Floats:\n        return self.task_sums(self.Y)",
+        "    def target_sums(self) -> Floats:\n        return self.Y.sum(axis=0) * self.weight.mean()",
+        Solver("MTLasso", takes=WEIGHTS + INTERCEPT),
+    ),
+    Mutant(
+        "the intercept adds the mean fit where it subtracts it",
+        "fista/losses.py",
+        "return np.asarray(self.targets - (self.features * W).sum(axis=0))",
+        "return np.asarray(self.targets + (self.features * W).sum(axis=0))",
+        Claims("MTLasso"),
+    ),
+    Mutant(
+        "a task's rows are sorted, their targets are not",
+        "fista/rows.py",
+        "self.y, self.weight = y[self.order], weight[self.order]",
+        "self.y, self.weight = y, weight[self.order]",
+        Solver("L21MTL", "per-task"),
+    ),
+    Mutant(
+        "the square of the means has the wrong sign where sparse rows are centred",
+        "fista/rows.py",
+        "G - np.outer(center, sums) - np.outer(sums, center) + weight.sum()",
+        "G - np.outer(center, sums) - np.outer(sums, center) - weight.sum()",
+        Tests(FORMS),
+    ),
+    Mutant(
+        "the Gram matrix is accumulated in single precision",
+        "fista/rows.py",
+        "    scaled = X - center if center.any() else X\n",
+        "    scaled = (X - center).astype(np.float32)\n",
+        Tests(FORMS),
+    ),
+    Mutant(
+        "wide designs are not centred",
+        "fista/losses.py",
+        "shift = -(mean * W).sum(axis=0) if self.centering.fit_intercept else None",
+        "shift = None",
+        Tests(FORMS),
+    ),
+    Mutant(
+        "graph weights are not squared",
+        "fista/graphs.py",
+        "entries = np.concatenate([self.weight, -self.weight])",
+        "entries = np.concatenate([np.sqrt(self.weight), -np.sqrt(self.weight)])",
+        Solver("SRMTL"),
+    ),
+    Mutant(
+        "both ends of an edge have the same sign",
+        "fista/graphs.py",
+        "entries = np.concatenate([self.weight, -self.weight])",
+        "entries = np.concatenate([self.weight, self.weight])",
+        Solver("SRMTL"),
+    ),
+    Mutant(
+        "expert rows are ignored where lam1 is small",
+        "fista/base.py",
+        "            if population is not None\n",
+        "            if population is not None and factor > 0.5\n",
+        Solver("EGMTL", takes=EXPERTS),
+    ),
+    Mutant(
+        "the experts' squares are halved like the crowd's",
+        "fista/estimators.py",
+        'factors=(1.0, 2.0 * weight("lam1", self.lam1))',
+        'factors=(1.0, weight("lam1", self.lam1))',
+        Solver("EGMTL", takes=EXPERTS),
+    ),
+    Mutant(
+        "rows and columns change places in the robust model",
+        "fista/estimators.py",
+        "return Terms(InfimalConvolution(features, outliers))",
+        "return Terms(InfimalConvolution(outliers, features))",
+        Solver("RobustMTL", max_iter=200_000),
+    ),
+    # -- certificates --------------------------------------------------------------------------------
+    Mutant(
+        "the dual point is not scaled into the dual ball",
+        "fista/certificate.py",
+        "limit = np.minimum(1.0 / np.maximum(bound, TINY), 2.0)",
+        "limit = 2.0",
+        Claims("DirtyMTL"),
+    ),
+    Mutant(
+        "the elastic-net dual pays half of what it owes",
+        "fista/certificate.py",
+        "np.square(distance) / (4 * beta))",
+        "np.square(distance) / (8 * beta))",
+        Claims("MTLasso"),
+    ),
+    Mutant(
+        "the gap is measured with the residual of an earlier intercept",
+        "fista/certificate.py",
+        "    intercept = loss.centering.intercept(W)\n    energies",
+        "    intercept = loss.centering.intercept(0 * W)\n    energies",
+        Claims("MTLasso"),
+    ),
+    Mutant(
+        "the gap forgets the graph rows",
+        "fista/certificate.py",
+        "        energy = energy + float(squares.sum())\n",
+        "",
+        Claims("SRMTL"),
+    ),
+    Mutant(
+        "converged says the solver, whatever the gap",
+        "fista/certificate.py",
+        "        converged = converged and bool(",
+        "        converged = True or bool(",
+        Claims("DirtyMTL", max_iter=3),
+    ),
+    Mutant(
+        "the promise to every task is kept for their sum only",
+        "fista/certificate.py",
+        "            converged = bool(np.all(gap <= targets + rounding))\n",
+        "            converged = bool(np.sum(gap) <= np.sum(targets + rounding))\n",
+        Tests(EVERY_TASK),
+    ),
+    Mutant(
+        "the objective is reported at half the scale that it is minimised at",
+        "fista/certificate.py",
+        "    primal = float(np.sum(0.5 * energy + omega + ridge))",
+        "    primal = float(np.sum(0.5 * energy + omega + ridge)) / 2",
+        Claims("L21MTL"),
+    ),
+    Mutant(
+        "dual rows are weighted by u, not by its square root",
+        "fista/rows.py",
+        "return np.asarray(np.sqrt(self.weight) * R)",
+        "return np.asarray(self.weight * R)",
+        Claims("DirtyMTL"),
+    ),
+    # -- estimators ------------------------------------------------------------------------------------
+    Mutant(
+        "the last iteration comes without a warning",
+        "fista/base.py",
+        "        if not certificate.converged:\n",
+        "        if False:\n",
+        Tests(WARNING),
+    ),
+    Mutant(
+        "weights go stale after set_params",
+        "fista/base.py",
+        "        terms = self._terms(data.n_tasks)\n",
+        '        terms = self.__dict__.setdefault("_kept_terms", self._terms(data.n_tasks))\n',
+        Tests(SETTINGS),
+    ),
+    Mutant(
+        "centring writes into the caller's targets",
+        "fista/rows.py",
+        "return SharedRows(_moved(self.X, features[:, 0]), self.Y - targets, self.weight)",
+        "Y = np.subtract(self.Y, targets, out=self.Y)\n"
+        "        return SharedRows(_moved(self.X, features[:, 0]), Y, self.weight)",
+        Solver("MTLasso", takes=INTERCEPT),
+    ),
+    Mutant(
+        "coef_ is features x tasks",
+        "fista/base.py",
+        "self.coef_ = np.ascontiguousarray(W.T)",
+        "self.coef_ = np.ascontiguousarray(W)",
+        Tests(PREDICTIONS),
+    ),
+    Mutant(
+        "predictions lack the intercept",
+        "fista/base.py",
+        "every = np.asarray(design @ self.coef_.T + self.intercept_)",
+        "every = np.asarray(design @ self.coef_.T)",
+        Tests(PREDICTIONS),
+    ),
+    # -- oracles ---------------------------------------------------------------------------------------
+    Mutant(
+        "the oracle takes the induced norm for the sum of absolute values",
+        "formulations/objectives.py",
+        "return ssq(crowd(W)) + alpha * cp.norm1(W) + beta * ssq(W)",
+        "return ssq(crowd(W)) + alpha * cp.norm(W, 1) + beta * ssq(W)",
+        Oracle("MTLasso"),
+    ),
+    Mutant(
+        "the oracle lacks the 1/2 of the crowd",
+        "formulations/objectives.py",
+        "return 0.5 * ssq(crowd(W)) + lam1",
+        "return ssq(crowd(W)) + lam1",
+        Oracle("EGMTL"),
+    ),
+    Mutant(
+        "the oracle groups the outlying tasks by rows",
+        "formulations/objectives.py",
+        "rows, columns = cp.norm(P, 2, axis=1), cp.norm(Q, 2, axis=0)",
+        "rows, columns = cp.norm(P, 2, axis=1), cp.norm(Q, 2, axis=1)",
+        Oracle("RobustMTL"),
+    ),
+    Mutant(
+        "the oracle's graph weights are not squared",
+        "formulations/terms.py",
+        "E[q, i], E[q, j] = g, -g",
+        "E[q, i], E[q, j] = g**0.5, -(g**0.5)",
+        Oracle("SRMTL"),
+    ),
+    Mutant(
+        "the oracle's ridge is normalised like a norm",
+        "formulations/oracle.py",
+        '"square": 1 / b / b / k / k,',
+        '"square": 1 / a / b / k / k,',
+        Oracle("L21MTL"),
+    ),
+    Mutant(
+        "the oracle's polar forgets the second norm",
+        "formulations/dual.py",
+        "return max(_over(A.sum(axis=1), rho1), _over(A, rho2))",
+        "return _over(A.sum(axis=1), rho1)",
+        Oracle("DirtyMTL"),
+    ),
+    Mutant(
+        "the oracle's multipliers of the graph have the wrong sign",
+        "formulations/oracle.py",
+        "theta[term] = (s.a / s.b) * s.h * factor * nu",
+        "theta[term] = -(s.a / s.b) * s.h * factor * nu",
+        Oracle("SRMTL"),
+    ),
+    # -- exact proofs ------------------------------------------------------------------------------------
+    Mutant(
+        "the exact proof forgets the 2 of 2 lam1",
+        "verification/exact.py",
+        "(data.expert, 2 * _arb(",
+        "(data.expert, _arb(",
+        Tests(PRIMAL),
+    ),
+    Mutant(
+        "the exact dual value loses half of its square",
+        "verification/exact.py",
+        "(_arb(s) - _arb(s) * _arb(s) / 2) * energy",
+        "(_arb(s) - _arb(s) * _arb(s) / 4) * energy",
+        Tests(BELOW),
+    ),
+    Mutant(
+        "every point counts as feasible",
+        "verification/exact.py",
+        "        if level <= bound:\n            continue\n",
+        "        if True:\n            continue\n",
+        Tests(BELOW),
+    ),
+    Mutant(
+        "upper bounds are rounded down",
+        "verification/exact.py",
+        "ROUND_CEILING if up else ROUND_FLOOR",
+        "ROUND_FLOOR if up else ROUND_CEILING",
+        Tests(PRIMAL),
+    ),
+    Mutant(
+        "a changed file is not noticed",
+        "verification/exact.py",
+        'if content["digest"] != _digest(content):',
+        "if False:",
+        Tests(DIGITS),
+    ),
+)
