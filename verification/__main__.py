@@ -17,8 +17,10 @@ from formulations.data import read_data
 from verification.agreement import SOLVERS, solvers_for, verify
 from verification.datasets import DataSet, random_sets, read_csv, read_npz, real_sets
 from verification.exact import check, load
-from verification.report import Report
+from verification.page import page
+from verification.report import Report, whole_file
 from verification.strategies import GRAPH, OBJECTIVES, SPARSITY
+from verification.trajectory import Trajectory, trajectory
 
 __all__ = ["main"]
 
@@ -30,13 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _check(given[1:])
     options = _parser().parse_args(given)
     try:
-        if options.json is not None and not options.json.absolute().parent.is_dir():
-            raise ValueError(f"--json: found no folder {options.json.parent}; expected an existing one")
+        _check_target("--json", options.json)
+        _check_target("--report", options.report)
         problems = list(_problems(options))
     except (OSError, ValueError) as error:
         print(f"mtl-verify: {error}", file=sys.stderr)
         return 2
     report = Report()
+    trajectories: list[Trajectory] = []
     interrupted = False
     try:
         for k, (objective, data, level) in enumerate(problems):
@@ -44,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             solvers = [s for s in solvers_for(objective) if s in options.solvers]
             model = _model(objective, data, level)
             report.add(data.name, level, verify(model, solvers=solvers, **data.arguments(objective)))
+            if options.report is not None:
+                trajectories.append(trajectory(model, **data.arguments(objective)))
     except KeyboardInterrupt:
         interrupted = True
     except (TypeError, ValueError) as error:
@@ -61,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"interrupted: {len(report.entries)} of {len(problems)} problems done")
     if options.json is not None:
         report.write_json(options.json)
+    if options.report is not None:
+        with whole_file(options.report) as file:
+            file.write(page(report, trajectories, planned=len(problems), options=vars(options)))
     return 130 if interrupted else 0 if report.passed else 1
 
 
@@ -127,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_data(parser, required=False)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="also write one HTML page to read, with convergence plots"
+    )
     return parser
 
 
@@ -155,6 +166,14 @@ def _level(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"found {value}; expected a finite number >= 0")
     return value
+
+
+def _check_target(argument: str, path: Path | None) -> None:
+    """What is to be written at the end is refused at the start."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise ValueError(f"{argument}: found no folder {path.parent}; expected an existing one")
+    if path is not None and path.is_dir():
+        raise ValueError(f"{argument}: found the folder {path}; expected a file")
 
 
 def _problems(options: argparse.Namespace) -> Iterator[tuple[str, DataSet, float]]:

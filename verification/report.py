@@ -1,4 +1,4 @@
-"""The table that `python -m verification` prints, and the JSON that it writes."""
+"""What a run of `python -m verification` found: the table that is printed, and the JSON that is written."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import os
 import platform
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from verification.agreement import Comparison, Verification
 
-__all__ = ["MOST_INCONCLUSIVE", "Report"]
+__all__ = ["HEADER", "MOST_INCONCLUSIVE", "Report", "versions", "whole_file"]
 
 #: The share of inconclusive oracles above which a run has failed.
 MOST_INCONCLUSIVE = 0.02
+PACKAGES = ("certified-mtl", "numpy", "scipy", "scikit-learn", "cvxpy", "clarabel", "osqp", "scs")
+#: The columns of `Report.rows`.
 HEADER = (
     "objective",
     "data",
@@ -57,6 +60,23 @@ class Report:
         return Counter(c.verdict for c in self.comparisons)
 
     @property
+    def uncertified(self) -> int:
+        """The number of problems whose promise FISTA does not claim to have kept."""
+        return sum(not v.certified for _, _, v in self.entries)
+
+    @property
+    def speed_ratios(self) -> tuple[float, float]:
+        """Medians over the comparisons of what an oracle takes, in fits of FISTA; nan if there are none.
+
+        The whole fit, CVXPY's modelling included, and its solver's own time.
+        """
+        pairs = [(v.seconds, c) for _, _, v in self.entries for c in v.comparisons]
+        if not pairs:
+            return float("nan"), float("nan")
+        whole = np.median([c.seconds / seconds for seconds, c in pairs])
+        return float(whole), float(np.nanmedian([c.solver_seconds / seconds for seconds, c in pairs]))
+
+    @property
     def too_many_inconclusive(self) -> bool:
         return self.verdicts["inconclusive"] > MOST_INCONCLUSIVE * len(self.comparisons)
 
@@ -68,9 +88,10 @@ class Report:
 
     def table(self) -> str:
         """One line for each data set, objective and oracle."""
-        return "\n".join(_aligned([HEADER, *self._rows()]))
+        return "\n".join(_aligned([HEADER, *self.rows()]))
 
-    def _rows(self) -> Iterable[tuple[str, ...]]:
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """The cells of the table, as text: a row for each comparison, or for a problem without any."""
         for data, level, v in self.entries:
             for c in v.comparisons or (None,):
                 yield (
@@ -107,12 +128,11 @@ class Report:
             f"{_number(len(self.entries), 'problem')}, {_number(len(self.comparisons), 'comparison')}: "
             f"{counts['agree']} agree, {counts['inconclusive']} inconclusive, {counts['DISAGREE']} disagree"
         )
-        if uncertified := sum(not v.certified for _, _, v in self.entries):
-            line += f", {counts['not certified']} not certified (FISTA on {_number(uncertified, 'problem')})"
-        pairs = [(v.seconds, c) for _, _, v in self.entries for c in v.comparisons]
-        if pairs:
-            whole = np.median([c.seconds / seconds for seconds, c in pairs])
-            solver = np.nanmedian([c.solver_seconds / seconds for seconds, c in pairs])
+        if self.uncertified:
+            problems = _number(self.uncertified, "problem")
+            line += f", {counts['not certified']} not certified (FISTA on {problems})"
+        if self.comparisons:
+            whole, solver = self.speed_ratios
             line += (
                 f"\nfit of the oracle, CVXPY's modelling included, over fit of FISTA: {whole:.0f}x (median); "
                 f"its solver's own time over fit of FISTA: {solver:.1f}x"
@@ -126,22 +146,36 @@ class Report:
     def write_json(self, path: Path) -> None:
         """Write everything but the arrays; the file appears whole or not at all."""
         content = {
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("numpy", "scipy", "cvxpy", "clarabel", "osqp", "scs")},
-            },
+            "versions": versions(),
             "passed": self.passed,
             "counts": dict(self.verdicts),
             "problems": [_as_json(*entry) for entry in self.entries],
         }
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "w") as file:
-                json.dump(content, file, indent=1)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with whole_file(path) as file:
+            json.dump(content, file, indent=1)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """A text file to be written, which appears under its name whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name, suffix=".part") as folder:
+        part = Path(folder, path.name)
+        # A file name that is no UTF-8, and so the name of a data set, is a lone surrogate.
+        with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            yield file
+        os.replace(part, path)
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, of this package and of what it computes with."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from its source, say
+        return "not installed"
 
 
 def _as_json(data: str, level: float, v: Verification) -> dict[str, Any]:
