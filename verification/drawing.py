@@ -22,8 +22,8 @@ DASHES = (
     *("3 1", "14 3 4 3", "5 2 1 2", "10 6"),
 )
 N_COLOURS = 6
-WIDTH, HEIGHT = 360, 240
-LEFT, RIGHT, TOP, BOTTOM = 66, 330, 8, 198
+WIDTH, HEIGHT = 360, 244
+LEFT, RIGHT, TOP, BOTTOM = 68, 330, 12, 202
 SMALLEST = 1e-18  # below it a gap is drawn at the lower edge
 
 
@@ -116,7 +116,7 @@ def _grid(axes: Axes) -> Iterator[Element]:
         "text", {"x": (LEFT + RIGHT) / 2, "y": HEIGHT - 6, "text-anchor": "middle"}, "iteration (log)"
     )
     middle = (TOP + BOTTOM) / 2
-    turned = {"x": 12, "y": middle, "text-anchor": "middle", "transform": f"rotate(-90 12 {middle:g})"}
+    turned = {"x": 16, "y": middle, "text-anchor": "middle", "transform": f"rotate(-90 16 {middle:g})"}
     yield element("text", turned, "gap / F(0) (log)")
 
 

@@ -199,7 +199,7 @@ def _reasons(report: Report, planned: int) -> Iterable[str]:
             f"more than {MOST_INCONCLUSIVE:.0%}, so that the run decides too little"
         )
     if report.passed:
-        yield f"every answer is certified, and {counts['agree']} of {total} comparisons agree, none disagrees"
+        yield f"every answer is certified, {counts['agree']} of {total} comparisons agree and none disagrees"
 
 
 # -- tables ----------------------------------------------------------------------------------------

@@ -105,6 +105,8 @@ def test_an_empty_cell_is_a_missing_rating(capsys, tmp_path):
         ("a,b\n", ["--data", "data.csv", "--target", "b"], "no rows"),
         ("b\n1\n", ["--data", "data.csv", "--target", "b"], "features"),
         ("a,b\n1,2\n", ["--data", "data.csv", "--target", "b", "--json", "no/where.json"], "--json"),
+        ("a,b\n1,2\n", ["--data", "data.csv", "--target", "b", "--report", "no/where.html"], "--report"),
+        ("a,b\n1,2\n", ["--data", "data.csv", "--target", "b", "--report", "."], "expected a file"),
         (None, ["--data", "absent.csv"], "no file absent.csv"),
         ("PK\x03\x04", ["--data", "data.npz"], "no npz"),
         ("", ["--data", "data.npz"], "no npz"),
