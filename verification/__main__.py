@@ -17,8 +17,9 @@ from formulations.data import read_data
 from verification.agreement import SOLVERS, solvers_for, verify
 from verification.datasets import DataSet, random_sets, read_csv, read_npz, real_sets
 from verification.exact import check, load
+from verification.files import whole_file
 from verification.page import page
-from verification.report import Report, whole_file
+from verification.report import Report
 from verification.strategies import GRAPH, OBJECTIVES, SPARSITY
 from verification.trajectory import Trajectory, trajectory
 

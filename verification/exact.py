@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
@@ -36,6 +34,7 @@ from scipy.sparse.csgraph import connected_components
 
 from formulations.data import Data, Rows
 from formulations.graphs import Edge
+from verification.files import whole_file
 
 __all__ = ["ExactCertificate", "Point", "Statement", "check", "enclose", "load"]
 
@@ -181,17 +180,10 @@ class ExactCertificate:
 
         The file appears whole or not at all.
         """
-        path = Path(path)
         content = self._as_json()
         content["digest"] = _digest(content)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "w") as file:
-                json.dump(content, file, indent=1)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with whole_file(Path(path)) as file:
+            json.dump(content, file, indent=1)
 
     def _as_json(self) -> dict[str, Any]:
         lists: dict[str, Any] = {

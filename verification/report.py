@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from verification.agreement import Comparison, Verification
+from verification.files import whole_file
 
-__all__ = ["HEADER", "MOST_INCONCLUSIVE", "Report", "versions", "whole_file"]
+__all__ = ["HEADER", "MOST_INCONCLUSIVE", "Report", "versions"]
 
 #: The share of inconclusive oracles above which a run has failed.
 MOST_INCONCLUSIVE = 0.02
@@ -153,17 +151,6 @@ class Report:
         }
         with whole_file(path) as file:
             json.dump(content, file, indent=1)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """A text file to be written, which appears under its name whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name, suffix=".part") as folder:
-        part = Path(folder, path.name)
-        # A file name that is no UTF-8, and so the name of a data set, is a lone surrogate.
-        with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            yield file
-        os.replace(part, path)
 
 
 def versions() -> dict[str, str]:

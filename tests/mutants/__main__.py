@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.mutants.catalogue import MUTANTS, Mutant
 from tests.mutants.checks import Caught
-from verification.files import write_whole
+from verification.files import whole_file
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("fista", "formulations", "verification", "tests", "pyproject.toml", "README.md", "Makefile")
@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{len(found)} mutants, {len(found) - missed} found by the check that is meant for them")
     if not options.only and not missed and not false:
         (ROOT / "docs").mkdir(exist_ok=True)
-        write_whole(ROOT / "docs" / "mutants.md", HEAD + table(found))
+        with whole_file(ROOT / "docs" / "mutants.md") as file:
+            file.write(HEAD + table(found))
     return 1 if missed or false else 0
 
 
