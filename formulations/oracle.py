@@ -276,7 +276,7 @@ class Compiled:
             status = self.problem.status or "solver_error"
             raise OracleError(f"{solver} failed on {self.name}, status {status!r}") from error
         status = str(self.problem.status)
-        if status == cp.OPTIMAL_INACCURATE:
+        if status in (cp.OPTIMAL_INACCURATE, cp.settings.USER_LIMIT):
             warnings.warn(
                 f"{solver} ended with status {status!r} on {self.name}: see certificate_ for how "
                 "near the answer is",
