@@ -50,13 +50,16 @@ p { margin: .5rem 0 1rem; }
 .result.failed { border-left: .3rem double var(--disagree); }
 .quiet, caption { color: var(--quiet); font-size: .875rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1px;
-  margin: 1rem 0; padding: 1px; background: var(--rule); }
+  margin: 1rem 0; padding: 1px; }
 .facts div { display: flex; flex-direction: column-reverse; justify-content: flex-end; padding: .5rem .75rem;
-  background: var(--page); }
+  box-shadow: 0 0 0 1px var(--rule); }
 .facts dt { color: var(--quiet); font-size: .875rem; line-height: 1.3; }
 .facts dd { margin: 0; font-size: 1.375rem; font-variant-numeric: tabular-nums; }
-.scroll { overflow: auto; max-height: 85vh; margin: 1rem 0; border: 1px solid var(--rule); }
-table { border-collapse: separate; border-spacing: 0; font-size: .8125rem; line-height: 1.35; min-width: 100%;
+.scroll { overflow: auto; max-height: 85vh; width: fit-content; max-width: 100%; margin: 1rem 0;
+  border: 1px solid var(--rule); }
+.side { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 1rem; margin: 1rem 0; }
+.side .scroll { margin: 0; }
+table { border-collapse: separate; border-spacing: 0; font-size: .8125rem; line-height: 1.35;
   font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 caption { text-align: left; padding: .5rem .6rem; }
 caption span { position: sticky; left: .6rem; display: inline-block; max-width: min(44rem, 100vw - 4rem); }
@@ -67,7 +70,7 @@ th { font-weight: 600; }
 tbody th { position: sticky; left: 0; }
 tbody tr:nth-child(even) > * { background: var(--row); }
 .number { text-align: right; }
-td.wide { white-space: normal; min-width: 8rem; overflow-wrap: anywhere; }
+td.wide { white-space: normal; min-width: 8em; max-width: 40rem; overflow-wrap: anywhere; }
 .agree { color: var(--agree); } .agree::before { content: "\\2713\\00a0" / ""; }
 .inconclusive { color: var(--inconclusive); font-style: italic; }
 .inconclusive::before { content: "?\\00a0" / ""; }
@@ -84,7 +87,7 @@ figure { margin: 0; min-width: 0; max-width: 34rem; }
 .tolerance { stroke: var(--text); stroke-width: 1.5; }
 .line polyline, .sample line { fill: none; stroke: currentColor; stroke-width: 1.5; }
 .line circle, .line path { fill: currentColor; }
-.other { color: var(--quiet); opacity: .35; }
+.other { color: var(--quiet); opacity: .5; }
 .c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); }
 .c3 { color: var(--c3); } .c4 { color: var(--c4); } .c5 { color: var(--c5); }
 .legend { list-style: none; margin: .25rem 0 0; padding: 0; font-size: .8125rem; line-height: 1.4; }
@@ -95,7 +98,7 @@ figure { margin: 0; min-width: 0; max-width: 34rem; }
 .findings li { margin: .35rem 0; }
 @media print {
   @page { margin: 12mm; }
-  body { padding: 0; max-width: none; font-size: 9pt; }
+  html { font-size: 9pt; } body { padding: 0; max-width: none; }
   .scroll { overflow: visible; max-height: none; border: 0; }
   table { font-size: 6.5pt; } th, td { padding: 1pt 3pt; position: static !important; }
   .plots { grid-template-columns: 1fr 1fr; gap: 1rem; }
@@ -217,16 +220,15 @@ def _agreement(report: Report) -> Iterable[Element]:
     yield _table("agreement-table", "All comparisons", HEADER, report.rows())
 
 
-def _table(
-    name: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], *, text: Sequence[str] = ()
-) -> Element:
-    """A table that scrolls by itself; columns other than names, verdicts and ``text`` are numbers."""
-    words = {header[0], *PROBLEM[:3], "solver", "verdict", *text}
+def _table(name: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Element:
+    """A table that scrolls by itself; its columns are words or numbers, and what users name may be long."""
+    wide = {"data", "value"}
+    words = {header[0], "design", "solver", "verdict"} | wide
 
     def cell(column: str, value: str) -> Element:
         if column == header[0]:
             return element("th", {"scope": "row"}, value)
-        kind = VERDICTS.get(value, "") if column == "verdict" else "wide" if column in text else ""
+        kind = VERDICTS.get(value, "") if column == "verdict" else "wide" if column in wide else ""
         return element("td", {"class": kind if column in words else "number"}, value)
 
     headings = [
@@ -256,7 +258,7 @@ def _problem(data: str, level: float, v: Verification) -> tuple[str, ...]:
 
 def _worst(report: Report) -> Iterable[Element]:
     entries = [(v, _problem(data, level, v)) for data, level, v in report.entries]
-    yield _ranking(
+    nearest = _ranking(
         "nearest",
         "Nearest to their bound: beyond 1 they would disagree",
         "distance / bound",
@@ -266,9 +268,9 @@ def _worst(report: Report) -> Iterable[Element]:
             for c in v.comparisons
             if np.isfinite(c.distance) and c.distance_bound > 0
         ),
-        ".3f",
+        ".2g",
     )
-    yield _ranking(
+    widest = _ranking(
         "widest",
         "Widest certified gap",
         "gap / (tol F(0))",
@@ -279,20 +281,21 @@ def _worst(report: Report) -> Iterable[Element]:
         ),
         ".3f",
     )
-    yield _ranking(
+    longest = _ranking(
         "longest",
         "Most iterations",
         "iterations",
         ((float(v.certificate.n_iter), problem) for v, problem in entries),
         ".0f",
     )
-    yield _ranking(
+    slowest = _ranking(
         "slowest",
         "Slowest fits of FISTA",
         "ms",
         ((1e3 * v.seconds, problem) for v, problem in entries),
         ".1f",
     )
+    yield element("div", {"class": "side"}, nearest, widest, longest, slowest)
 
 
 def _ranking(
@@ -325,7 +328,7 @@ def _environment(options: Mapping[str, object]) -> Iterable[Element]:
         *versions().items(),
         *((f"--{name}", _option(value)) for name, value in options.items()),
     ]
-    yield _table("software", "Versions, machine and options", ("what", "value"), rows, text=("value",))
+    yield _table("software", "Versions, machine and options", ("what", "value"), rows)
 
 
 def _option(value: object) -> str:

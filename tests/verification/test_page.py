@@ -162,7 +162,7 @@ def test_the_numbers_are_those_of_the_report(run, outline):
     longest = [int(row[1]) for row in outline.rows("longest")[1:]]
     assert longest == sorted((v.certificate.n_iter for _, _, v in report.entries), reverse=True)[:5]
     nearest = max(c.distance / c.distance_bound for c in report.comparisons)
-    assert outline.rows("nearest")[1][1] == f"{nearest:.3f}"
+    assert outline.rows("nearest")[1][1] == f"{nearest:.2g}"
 
 
 def test_the_verdict_says_why(run):
@@ -424,7 +424,8 @@ class TestInABrowser:
         tables = browser.execute_script(
             "return [...document.querySelectorAll('.scroll')].map(e => [e.scrollWidth, e.clientWidth])"
         )
-        assert tables[0][0] > tables[0][1]
+        assert all(scroll <= client for scroll, client in tables) or width < 500
+        assert tables[0][0] > tables[0][1] or width > 500
 
     def test_text_stands_out(self, browser, address, scheme, width):
         show(browser, address, scheme, width)
