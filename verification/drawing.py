@@ -14,7 +14,7 @@ import numpy as np
 
 from verification.trajectory import Trajectory
 
-__all__ = ["DASHES", "Axes", "element", "plot", "sample"]
+__all__ = ["DASHES", "SMALLEST", "Axes", "element", "plot", "sample"]
 
 #: Dash patterns of the lines that have a name; no two are alike, so that colour is a help only.
 DASHES = (
@@ -24,7 +24,8 @@ DASHES = (
 N_COLOURS = 6
 WIDTH, HEIGHT = 360, 244
 LEFT, RIGHT, TOP, BOTTOM = 68, 330, 12, 202
-SMALLEST = 1e-18  # below it a gap is drawn at the lower edge
+#: A gap below it is rounding, and is drawn as one of 0.
+SMALLEST = 1e-16
 
 
 def element(
@@ -130,7 +131,7 @@ def _tolerances(tolerances: set[float], axes: Axes) -> Iterator[Element]:
 
 
 def _line(style: str, dash: str, name: str, way: Trajectory, axes: Axes) -> Element:
-    """A line that ends in a dot, or at the lower edge in a triangle where the gap is 0.
+    """A line that ends in a dot, or at the lower edge in a triangle where the gap is below it.
 
     Where no gap was proved there is nothing to draw.
     """
@@ -145,12 +146,12 @@ def _line(style: str, dash: str, name: str, way: Trajectory, axes: Axes) -> Elem
         {"class": f"line {style}"},
         element("title", None, name),
         element("polyline", {"points": path, "stroke-dasharray": dash}) if len(points) > 1 else None,
-        _end(*points[-1], way.gaps[-1] == 0) if points else None,
+        _end(*points[-1], below=way.gaps[-1] < 10.0**axes.lowest) if points else None,
     )
 
 
-def _end(x: float, y: float, zero: bool) -> Element:
-    if zero:
+def _end(x: float, y: float, *, below: bool) -> Element:
+    if below:
         return element("path", {"d": f"M{x - 4:.1f},{y - 7:.1f}h8l-4,7z"})
     return element("circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 2.5})
 

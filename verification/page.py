@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, tostring
 import numpy as np
 
 from verification.agreement import Verification
-from verification.drawing import DASHES, Axes, element, plot, sample
+from verification.drawing import DASHES, SMALLEST, Axes, element, plot, sample
 from verification.report import HEADER, MOST_INCONCLUSIVE, Report, versions
 from verification.trajectory import Trajectory
 
@@ -346,8 +346,9 @@ def _convergence(report: Report, trajectories: Sequence[Trajectory]) -> Iterable
         "p",
         None,
         "How the relative duality gap fell, each problem having been solved once more to record it. A dot is "
-        "where FISTA stopped, a triangle at the lower edge a gap of 0; where no gap was proved there is no "
-        "line. STLasso keeps its promise to every task by itself: the largest gap of its tasks is shown.",
+        f"where FISTA stopped, a triangle at the lower edge a gap of 0 or below {SMALLEST:g}; where no gap "
+        "was proved there is no line. STLasso keeps its promise to every task by itself: the largest gap of "
+        "its tasks is shown.",
     )
     axes = Axes.around(trajectories)
     panels = dict.fromkeys(v.objective for (_, _, v), _ in entries)
