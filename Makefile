@@ -33,7 +33,7 @@ verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and r
 test: $(VENV)/.test  ## lint, types and all tests
 	$(RUN) -m pytest -n auto $(ARGS)
 
-test-deep: $(VENV)/.test  ## 2,000 random problems for each objective and design, about half an hour on 2 cores
+test-deep: $(VENV)/.test  ## thousands of random problems for each objective, design and solver, an hour and a half
 	$(RUN) -m pytest -n auto -m deep -rP tests/verification $(ARGS)
 
 test-browser: $(VENV)/.browser  ## the report of a run in a real browser; needs chromium and chromedriver

@@ -17,7 +17,7 @@ def notebook(request):
 
 
 def test_there_are_notebooks():
-    assert {"seven_objectives", "algorithm_1"} <= {path.stem for path in NOTEBOOKS}
+    assert {"seven_objectives", "algorithm_1", "is_my_solver_right"} <= {path.stem for path in NOTEBOOKS}
 
 
 def test_notebook_runs(notebook, tmp_path):

@@ -90,7 +90,8 @@ class Bracket:
 
     def __str__(self) -> str:
         because = f" ({self.reason})" if self.reason else ""
-        return f"F* in [{self.dual:.10g}, {self.primal:.10g}], gap {self.relative_gap:.2g} F(0){because}"
+        gap = "within rounding" if self.gap <= self.rounding else f"{self.relative_gap:.2g} F(0)"
+        return f"F* in [{self.dual:.10g}, {self.primal:.10g}], gap {gap}{because}"
 
 
 @dataclass(frozen=True)
