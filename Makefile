@@ -5,10 +5,10 @@ RUN := $(VENV)/bin/python
 
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
-	verification.exact verification.penalty_checks verification.solver_checks
+	verification.exact verification.penalty_checks verification.solver_checks verification.third_party
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test test-deep test-browser mutants mutants-all bench docs lint clean
+.PHONY: help verify test test-deep test-browser mutants mutants-all bench third-party docs lint clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ mutants-all: $(VENV)/.mutation  ## mutate solver, penalties and certificate ever
 
 bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
 	$(RUN) benchmarks/speed.py $(ARGS)
+
+third-party: $(VENV)/.third-party  ## try the solvers of other libraries, into docs/third_party.md
+	$(RUN) -m verification.third_party $(ARGS)
 
 docs: $(VENV)/.docs  ## API reference from the docstrings, into docs/api/
 	$(RUN) -m pdoc --docformat numpy --math --output-directory docs/api $(PUBLIC)
