@@ -133,7 +133,6 @@ _SKGLM: dict[str, Any] = {
     "package": "skglm",
     "stopping": '`tol=1e-4`: "Stopping criterion for the optimization", unit not stated (class docstring)',
     "tight": {"tol": 1e-10, "max_epochs": 5000},
-    "takes": ("fit_intercept",),
 }
 
 _CELER: dict[str, Any] = {
@@ -153,10 +152,11 @@ _SPAMS: dict[str, Any] = {
     "imports": "import spams",
     "stopping": (
         "`tol=1e-6`: relative duality gap, or relative change of the parameters where there is no gap; "
-        "looked at every `it0=100` of `max_it=1000` iterations (SPAMS, fistaFlat)"
+        'looked at every `it0=100` of `max_it=1000` iterations; `L0=1.0`, the first L, "should be small '
+        'enough" (SPAMS, fistaFlat)'
     ),
     "promise": 1e-6,
-    "tight": {"tol": 1e-9, "max_it": 100_000, "it0": 10},
+    "tight": {"tol": 1e-9, "max_it": 100_000, "it0": 10, "L0": 1e-14},
 }
 
 
@@ -198,7 +198,7 @@ _PYPROXIMAL: dict[str, Any] = {
     "package": "pyproximal",
     "stopping": (
         "`niter=10` iterations, `tol=None`: run until niter is reached; else the relative change of the "
-        "objective (ProximalGradient)"
+        "objective; `tau=None`: backtracking, from tau = 1 (ProximalGradient)"
     ),
     "tight": {"niter": 5000, "acceleration": "fista", "tol": 1e-9},
     "fixed": _NO_RIDGE,
@@ -252,7 +252,7 @@ SUBJECTS: tuple[Subject, ...] = (
         name="skglm.Lasso",
         objective="STLasso",
         imports="from skglm import Lasso",
-        call=_columns(f"Lasso(a / (2 * N), {_INTERCEPT}).fit(X, y).coef_"),
+        call=_columns(f"Lasso(a / (2 * N), {_PLAIN}).fit(X, y).coef_"),
         mapping=_SKLEARN_LASSO,
         **_SKGLM,
     ),
@@ -260,7 +260,7 @@ SUBJECTS: tuple[Subject, ...] = (
         name="skglm.ElasticNet",
         objective="MTLasso",
         imports="from skglm import ElasticNet",
-        call=_columns(f"ElasticNet({_elastic(_INTERCEPT)}).fit(X, y).coef_"),
+        call=_columns(f"ElasticNet({_elastic(_PLAIN)}).fit(X, y).coef_"),
         mapping=_SKLEARN_NET,
         **_SKGLM,
     ),
@@ -268,7 +268,7 @@ SUBJECTS: tuple[Subject, ...] = (
         name="skglm.MultiTaskLasso",
         objective="L21MTL",
         imports="from skglm import MultiTaskLasso",
-        call=f"MultiTaskLasso(alpha / (2 * N), {_INTERCEPT}).fit(X, Y).coef_.T",
+        call=f"MultiTaskLasso(alpha / (2 * N), {_PLAIN}).fit(X, Y).coef_.T",
         mapping=_SKLEARN_LASSO,
         fixed=_NO_RIDGE,
         **_SKGLM,
@@ -437,9 +437,10 @@ class Finding:
             more = [f"{self.report.declined} declined"] if self.report.declined else []
             more += [f"{self.report.undecided} undecided"] if self.report.undecided else []
             return f"held on {tried}" + (f" ({', '.join(more)})" if more else "")
-        if not np.isfinite(found.excess):
+        if found.optimum is None:  # no coefficients to speak of
             return f"problem {found.tried}: {found.text.split(':')[0]}"
-        return f"problem {found.tried}: {found.excess:.1e} F(0), " + ("warned" if self.said else "no warning")
+        above = f"{found.excess:.1e} F(0)" if np.isfinite(found.excess) else "more than F(0) = 0"
+        return f"problem {found.tried}: {above}, " + ("warned" if self.said else "no warning")
 
 
 def examine(subject: Subject, *, tight: bool = False, budget: int = BUDGET, seed: int = 0) -> Finding:
