@@ -8,6 +8,7 @@ import sys
 import types
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,3 +279,12 @@ def test_the_report_is_the_same_for_a_seed_and_has_a_row_for_each(tmp_path, monk
     for subject in SUBJECTS:
         assert texts[0].count(f"\n| {subject.name} |") == 1
     assert "not run" in capsys.readouterr().out or "is not installed" in texts[0]
+
+
+def test_the_committed_report_is_of_these_subjects():
+    report = (Path(__file__).resolve().parents[2] / "docs" / "third_party.md").read_text()
+    assert report.count("\n## ") == len(SUBJECTS)
+    for subject in SUBJECTS:
+        assert f"\n| {subject.name} |" in report
+        assert f"- call: `{subject.call}`" in report
+        assert f"- its stopping rule: {subject.stopping}" in report
