@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from verification.files import whole_file
 from verification.solver_checks import Counterexample, SolverReport, check_solver
 from verification.strategies import SPARSITY
 
@@ -625,9 +626,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     today = datetime.date.today().isoformat()
     text = markdown(findings, date=today, budget=options.budget, seed=options.seed)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = options.output.with_name(options.output.name + ".tmp")  # never a half-written report
-    unfinished.write_text(text)
-    unfinished.replace(options.output)
+    with whole_file(options.output) as file:
+        file.write(text)
     return 0
 
 
