@@ -1,7 +1,16 @@
 """Sparse multi-task least squares, solved by FISTA, with a duality-gap certificate for every answer."""
 
 from fista.certificate import Certificate
-from fista.estimators import EGMTL, L21MTL, SRMTL, DirtyMTL, MTLasso, RobustMTL, STLasso
+from fista.estimators import (
+    EGMTL,
+    L21MTL,
+    SRMTL,
+    DirtyMTL,
+    MTLasso,
+    MultiTaskRegressor,
+    RobustMTL,
+    STLasso,
+)
 
 __all__ = [
     "EGMTL",
@@ -10,6 +19,7 @@ __all__ = [
     "Certificate",
     "DirtyMTL",
     "MTLasso",
+    "MultiTaskRegressor",
     "RobustMTL",
     "STLasso",
 ]

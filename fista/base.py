@@ -158,7 +158,12 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
             arguments = signature(probe.fit).bind(X, y, **data).arguments
         except TypeError as error:
             raise TypeError(f"lambda_max: {error}; expected the arguments of fit") from None
-        return probe._problem(probe._read(**arguments)).lambda_max()  # type: ignore[no-any-return]
+        problem = probe._problem(probe._read(**arguments))
+        if not problem.is_norm:
+            raise TypeError(
+                f"penalty: found {problem.penalty!r}; expected a norm, of which there is a factor"
+            )
+        return problem.lambda_max()  # type: ignore[no-any-return]
 
     def predict(self, X: ArrayLike, tasks: ArrayLike | None = None) -> Floats:
         """Predict ``X @ coef_.T + intercept_``.

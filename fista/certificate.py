@@ -40,11 +40,12 @@ from numpy.typing import NDArray
 from fista.losses import LeastSquares
 from fista.problem import Problem, Scalars
 
-__all__ = ["Certificate", "certify", "gap_from_statistics"]
+__all__ = ["Certificate", "certify", "gap_from_statistics", "seems_solved"]
 
 Floats = NDArray[np.float64]
 UNIT = float(np.finfo(np.float64).eps) / 2
 RANK_DEFICIENT = "unpenalised: singular values of the design within rounding of zero count as zero"
+NO_DUAL = "the penalty has neither polar nor conjugate: judged by the KKT residual"
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 
 
@@ -76,7 +77,8 @@ class Certificate:
     n_iter : int
         Iterations, the start point included.
     converged : bool
-        ``gap <= tol * F(0) + rounding`` (for `STLasso`: for every task by itself).
+        ``gap <= tol * F(0) + rounding`` (for `STLasso`: for every task by itself). With a penalty that has
+        neither polar nor conjugate ``kkt_residual <= tol * ||M'b||_F``, which proves nothing about F.
     tol : float
         The relative gap that was asked for.
     reason : str
@@ -108,6 +110,16 @@ class Certificate:
             f"F(W) - F* <= {self.gap:.3g} = {self.relative_gap:.2g} F(0) (rounding {self.rounding:.1g}), "
             f"KKT residual {self.kkt_residual:.2g}, {self.n_iter} iterations{because}"
         )
+
+
+def seems_solved(problem: Problem, W: Floats, HW: Floats, n_iter: int, tol: float) -> bool:
+    """Whether W is worth a certificate, by the statistics at hand (``HW``: the ridge included)."""
+    if not problem.has_dual:
+        G = problem.loss.linear - HW + (2 * problem.ridge) * problem.total(W)
+        return _kkt_residual(problem, W, G) <= tol * float(np.linalg.norm(problem.loss.linear))
+    targets = tol * problem.at_zero()
+    gap, rounding = gap_from_statistics(problem, W, HW, n_iter)
+    return bool(np.all(gap <= (targets if problem.independent else targets.sum()) + rounding))
 
 
 def gap_from_statistics(problem: Problem, W: Floats, HW: Floats, n_iter: int = 0) -> tuple[Scalars, Scalars]:
@@ -155,6 +167,9 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         converged = converged and bool(np.isfinite(primal) and np.sum(gap) <= worst)
         if converged or not problem.ridge:
             break
+    kkt = _kkt_residual(problem, W, G)
+    if not problem.has_dual:
+        converged = bool(np.isfinite(primal) and kkt <= tol * np.linalg.norm(loss.linear))
     zero, total_gap = float(at_zero.sum()), float(np.sum(gap))
     return Certificate(
         primal=primal,
@@ -162,7 +177,7 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         gap=total_gap,
         relative_gap=total_gap / zero if zero > 0 else (0.0 if converged else np.inf),
         rounding=float(np.sum(rounding)),
-        kkt_residual=_kkt_residual(problem, W, G),
+        kkt_residual=kkt,
         dual_point=_dual_point(problem, total, G, scale, projection),
         form="rows",
         n_iter=n_iter,
@@ -221,6 +236,8 @@ def _best_gap(
 ) -> tuple[Scalars, Scalars, str]:
     """The smallest gap(s) found, its scale s, and why it is infinite if it is."""
     free = problem.free
+    if not problem.has_dual:
+        return np.inf, 1.0, NO_DUAL
     if free.all():
         # With nothing to pay for W, the minimum is that of least squares; a part that does cost is in excess.
         excess, ones, reason = _least_squares_gap(problem, G, E)
@@ -243,11 +260,32 @@ def _norm_gap(
     The best s tends to 1; that it stays below 2 keeps rounding bounded where the residual vanishes.
     """
     fit = problem.inner(problem.total(W), G)
-    bound = problem.polar(G) + (problem.polar(E) if E is not None else 0.0)
+    bound = problem.polar(G) + (problem.polar_bound(E) if E is not None else 0.0)
     limit = np.minimum(1.0 / np.maximum(bound, TINY), 2.0)
     scale = np.minimum(np.maximum(1.0 + fit / np.maximum(energy, TINY), 0.0), limit)
+    if not problem.is_norm:
+        return _fenchel_gap(problem, G, energy, omega, E, fit, [np.minimum(limit, 1.0), scale])
     gap = 0.5 * np.square(1.0 - scale) * energy + omega - scale * fit
     return np.maximum(gap, 0.0), scale
+
+
+def _fenchel_gap(
+    problem: Problem,
+    G: Floats,
+    energy: Scalars,
+    omega: Scalars,
+    E: Floats | None,
+    fit: Scalars,
+    scales: list[Scalars],
+) -> tuple[Scalars, Scalars]:
+    """Without a ridge and with a conjugate that is more than 0 or inf: the better of some scales."""
+
+    def gap(s: Scalars) -> float:
+        paid = problem.conjugate(s * G, None if E is None else s * E)
+        return float(0.5 * np.square(1.0 - s) * energy + omega + paid - s * fit)
+
+    found = min((gap(s), float(s)) for s in scales)
+    return max(found[0], 0.0), found[1]
 
 
 def _ridge_gap(
@@ -271,11 +309,13 @@ def _ridge_gap(
     error = 0.0 if E is None else np.sqrt(problem.inner(E, E))
 
     def gap(s: Scalars) -> Scalars:
-        inside = s * G - problem.penalty.prox(s * G, 1.0)
-        beyond = s * G - inside / np.maximum(problem.polar(inside), 1.0)  # a proof trusts no prox
+        inside = s * G - problem.beyond(s * G)
+        inside = inside / np.maximum(problem.polar(inside), 1.0)  # a proof trusts no prox
+        beyond = s * G - inside
         distance = np.sqrt(problem.inner(beyond, beyond)) + np.abs(s) * error
         smooth = 0.5 * np.square(1.0 - s) * energy + beta * square
-        return np.asarray(smooth + omega - s * fit + np.square(distance) / (4 * beta))
+        paid = 0.0 if problem.is_norm else problem.conjugate(inside, None)
+        return np.asarray(smooth + omega + paid - s * fit + np.square(distance) / (4 * beta))
 
     augmented = np.maximum(energy + 2 * beta * square, TINY)
     limit = np.minimum(1.0 / np.maximum(problem.polar(G - 2 * beta * W), TINY), 2.0)
@@ -285,7 +325,7 @@ def _ridge_gap(
         low, high = np.zeros_like(scaled), np.full_like(scaled, 2.0)
         for _ in range(25):
             middle = 0.5 * (low + high)
-            beyond = problem.penalty.prox(middle * G, 1.0)
+            beyond = problem.beyond(middle * G)
             slope = (middle - 1.0) * energy - fit + problem.inner(beyond, G) / (2 * beta)
             low, high = np.where(slope < 0, middle, low), np.where(slope < 0, high, middle)
         candidates.append(0.5 * (low + high))

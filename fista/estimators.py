@@ -16,9 +16,9 @@ from sklearn.utils.metadata_routing import UNUSED
 
 from fista.base import MultiTaskEstimator, Terms, weight
 from fista.graphs import Graph
-from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21
+from fista.penalties import L1, ColumnL21, InfimalConvolution, Penalty, RowL1Linf, RowL21
 
-__all__ = ["EGMTL", "L21MTL", "SRMTL", "DirtyMTL", "MTLasso", "RobustMTL", "STLasso"]
+__all__ = ["EGMTL", "L21MTL", "SRMTL", "DirtyMTL", "MTLasso", "MultiTaskRegressor", "RobustMTL", "STLasso"]
 
 _COMMON = """fit_intercept : bool, default False
         Whether each task has an unpenalised intercept (unlike scikit-learn, off by default, as in the paper).
@@ -51,8 +51,9 @@ _COMMON = """fit_intercept : bool, default False
 
 
 def _documented(cls: type) -> type:
-    """Put the parameters and attributes that all seven share into the docstring."""
-    parts = " and ".join(f'``"{name}"``' for name in cls._part_names)  # type: ignore[attr-defined]
+    """Put the parameters and attributes that all share into the docstring."""
+    names: Any = cls._part_names  # type: ignore[attr-defined]
+    parts = " and ".join(f'``"{name}"``' for name in (names if isinstance(names, tuple) else ("W",)))
     cls.__doc__ = (cls.__doc__ or "").replace("{common}", _COMMON.replace("{parts}", parts))
     return cls
 
@@ -511,6 +512,84 @@ class EGMTL(MultiTaskEstimator):
                 sample_weight_expert=sample_weight_expert,
                 expert=expert,
             )
+        )
+
+
+@_documented
+class MultiTaskRegressor(MultiTaskEstimator):
+    """Least squares with any penalty, a ridge and a task graph.
+
+    Minimises ``SSQ(W) + Omega(W) + ridge ||W||_F^2 + sum_edges g^2 ||w_i - w_j||^2``, Omega being the penalty.
+    Where it is a sum over parts of W (`fista.penalties.InfimalConvolution`), the minimum is over these.
+
+    Parameters
+    ----------
+    penalty : Penalty, optional
+        One of `fista.penalties`, or of your own; by default ``L1(1.0)``. It is not changed. In a search its
+        parameters are ``penalty__alpha`` and so on.
+    ridge : float, default 0.0
+        Weight of the ridge, >= 0; a penalty of several parts takes none.
+    graph : "complete", "chain", sequence of edges, or (T, T) adjacency matrix, optional
+        Edges ``(i, j)`` or ``(i, j, g)`` between positions in ``tasks_``; by default there are none.
+    {common}
+
+    See Also
+    --------
+    fista.penalties.Penalty : what a penalty must have, and what it needs for a certificate.
+
+    References
+    ----------
+    A. Beck, M. Teboulle, "A fast iterative shrinkage-thresholding algorithm", SIAM J. Imaging Sciences, 2009.
+
+    Examples
+    --------
+    >>> from fista import MultiTaskRegressor
+    >>> from fista.penalties import TraceNorm
+    >>> model = MultiTaskRegressor(TraceNorm(2.0)).fit([[1.0, 0.0], [0.0, 1.0]], [[3.0, 3.0], [0.0, 0.1]])
+    >>> model.coef_.round(2)
+    array([[2.51, 0.04],
+           [2.48, 0.04]])
+    """
+
+    def __init__(
+        self,
+        penalty: Any = None,
+        ridge: float = 0.0,
+        graph: Any = None,
+        *,
+        fit_intercept: bool = False,
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        task_labels: Any = None,
+        warm_start: bool = False,
+    ) -> None:
+        self.penalty = penalty
+        self.ridge = ridge
+        self.graph = graph
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.task_labels = task_labels
+        self.warm_start = warm_start
+
+    @property
+    def _part_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        n_parts = 1 if self.penalty is None else self.penalty.n_parts
+        return ("W",) if n_parts == 1 else tuple(f"W{k + 1}" for k in range(n_parts))
+
+    def _terms(self, n_tasks: int) -> Terms:
+        penalty = L1(1.0) if self.penalty is None else self.penalty
+        if not isinstance(penalty, Penalty):
+            raise TypeError(
+                f"penalty: found {type(penalty).__name__}; expected a fista.penalties.Penalty (derive from it)"
+            )
+        for name in ("value", "prox"):
+            if getattr(type(penalty), name) is getattr(Penalty, name):
+                raise TypeError(f"penalty: found {type(penalty).__name__} without {name}; expected a method")
+        return Terms(
+            penalty,
+            ridge=weight("ridge", self.ridge),
+            graph=None if self.graph is None else _weighted_graph(self.graph, n_tasks, 1.0),
         )
 
 

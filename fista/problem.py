@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fista.losses import LeastSquares, QuadraticLoss
 from fista.penalties import Penalty
+from fista.penalties.interface import conjugate_of, gauge, gauge_bound, has_dual
 
 __all__ = ["Problem"]
 
@@ -85,8 +86,33 @@ class Problem:
     def penalty_value(self, W: Floats) -> Scalars:
         return self.penalty.task_values(W) if self.separable else self.penalty.value(W)  # type: ignore[attr-defined]
 
+    @cached_property
+    def has_dual(self) -> bool:
+        """Whether a duality gap can be had: the penalty has a polar or a conjugate."""
+        return has_dual(self.penalty)
+
+    @cached_property
+    def is_norm(self) -> bool:
+        """Whether the penalty is positively homogeneous: its conjugate is 0 where the polar is at most 1."""
+        return hasattr(self.penalty, "polar") and not hasattr(self.penalty, "conjugate")
+
     def polar(self, G: Floats) -> Scalars:
-        return self.penalty.task_polars(G) if self.separable else self.penalty.polar(G)  # type: ignore[attr-defined]
+        """The polar of a norm; of anything else, the gauge of a set on which the conjugate is finite."""
+        return self.penalty.task_polars(G) if self.separable else gauge(self.penalty, G)  # type: ignore[attr-defined]
+
+    def polar_bound(self, E: Floats) -> Scalars:
+        """At least the polar of anything whose entries do not exceed those of E >= 0 in size."""
+        return self.penalty.task_polars(E) if self.separable else gauge_bound(self.penalty, E)  # type: ignore[attr-defined]
+
+    def conjugate(self, G: Floats, E: Floats | None) -> float:
+        """The largest conjugate within E of G, where the polar is at most 1."""
+        return conjugate_of(self.penalty, G, np.zeros_like(G) if E is None else E)
+
+    def beyond(self, G: Floats) -> Floats:
+        """What G has beyond the u of least Omega*(u) + ||G - u||^2 / (4 beta): 2 beta prox(G / (2 beta))."""
+        if self.is_norm:  # then the point of the dual ball that is nearest to G, whatever beta
+            return self.penalty.prox(G, 1.0)
+        return 2 * self.ridge * self.penalty.prox(G / (2 * self.ridge), 1.0 / (2 * self.ridge))
 
     def projection(self, n_iter: int) -> LeastSquares | None:
         """The projection on the range of M, once it costs no more than n_iter iterations; full rank only."""
@@ -102,8 +128,16 @@ class Problem:
         return 0.5 * self.loss.energy
 
     def lambda_max(self) -> float:
-        """The smallest factor on the weights of the penalty at which W = 0 is optimal."""
-        return self.penalty.polar(self.loss.linear)
+        """The smallest factor on the weights of a norm at which W = 0 is optimal."""
+        return gauge(self.penalty, self.loss.linear)
+
+    def zero_is_optimal(self) -> bool:
+        """Whether W = 0 is known to be: Omega(0) + Omega*(M'b) = 0, by Fenchel and Young."""
+        if not self.has_dual or self.lambda_max() > 1:
+            return False
+        return self.is_norm or bool(
+            self.penalty.value(np.zeros(self.shape)) + self.conjugate(self.loss.linear, None) <= 0
+        )
 
     def start(self) -> Floats:
         """Zero, and the least-squares solution for tasks that nothing but the loss acts on."""
@@ -115,5 +149,5 @@ class Problem:
         return W
 
     def _free_part(self) -> int:
-        parts = getattr(self.penalty, "penalties", (self.penalty,))
+        parts = getattr(self.penalty, "penalties", ()) if self.penalty.n_parts > 1 else (self.penalty,)
         return next(k for k, p in enumerate(parts) if p.unpenalised(self.loss.shape[1]).any())

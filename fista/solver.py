@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from fista.certificate import Certificate, certify, gap_from_statistics
+from fista.certificate import Certificate, certify, seems_solved
 from fista.problem import Problem, Scalars
 
 __all__ = ["State", "fista", "minimize"]
@@ -131,7 +131,7 @@ def minimize(
     certificate : Certificate
         Its ``converged`` says whether the promise was kept.
     """
-    if start is None or problem.lambda_max() <= 1:
+    if start is None or problem.zero_is_optimal():
         start = problem.start()
     with _few_threads(problem):
         return _until_certified(problem, start, tol, max_iter, callback)
@@ -144,8 +144,6 @@ def _until_certified(
     max_iter: int,
     callback: Callable[[State], object] | None,
 ) -> tuple[State, Certificate]:
-    targets = tol * problem.at_zero()
-    target = targets if problem.independent else targets.sum()
     next_check = 1
     for state in fista(problem, start):
         if callback is not None:
@@ -154,8 +152,7 @@ def _until_certified(
         if not last and state.n_iter < next_check:
             continue
         next_check = state.n_iter + 3 + isqrt(2 * state.n_iter)
-        gap, rounding = gap_from_statistics(problem, state.W, state.HW, state.n_iter)
-        if last or np.all(gap <= target + rounding):
+        if last or seems_solved(problem, state.W, state.HW, state.n_iter, tol):
             certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)
             if last or certificate.converged:
                 return state, certificate

@@ -9,6 +9,7 @@ and from nothing that the penalty says of itself:
 - *subgradient*: u = (V - p) / s has <p, u> = Omega(p) and polar(u) <= 1 (norms), by Fenchel and Young;
 - *norm*: Omega(c W) = c Omega(W), Omega(-W) = Omega(W), Omega(V + W) <= Omega(V) + Omega(W);
 - *polar*: <G, W> <= polar(G) Omega(W), with equality for the W that CVXPY finds;
+- *conjugate*: <G, W> <= Omega(W) + Omega*(G), with equality at the prox and for the W that CVXPY finds;
 - *zeros*: p is exactly zero if and only if polar(V) <= s;
 - *manners*: nothing is written into the input, shape and dtype are kept, no NaN; a step of 0 changes nothing.
 
@@ -33,6 +34,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 from numpy.typing import NDArray
 
+from fista.penalties.interface import gauge, gauge_bound
+from formulations.penalties import constraints, expression, is_declared
+
 __all__ = ["Finding", "PenaltyReport", "check_penalty"]
 
 Floats = NDArray[np.float64]
@@ -40,6 +44,8 @@ EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 16
 #: What a conic solver may leave of its objective, relative to its size.
 CONIC = 1e-6
+#: What makes it no norm, by whether there is a polar.
+NO_NORM = {True: "has a conjugate, so it is no norm", False: "has no polar"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,12 @@ class _Violation(Exception):
 
 
 def check_penalty(
-    penalty: Any, *, n_tasks: int | None = None, examples: int = 100, seed: int = 0
+    penalty: Any,
+    *,
+    n_features: int | None = None,
+    n_tasks: int | None = None,
+    examples: int = 100,
+    seed: int = 0,
 ) -> PenaltyReport:
     """Look for matrices at which a penalty's value, prox and polar do not belong together.
 
@@ -110,11 +121,14 @@ def check_penalty(
     ----------
     penalty : object
         With ``value(W)`` and ``prox(V, step)``, the minimiser of ``1/2 ||W - V||_F^2 + step * value(W)``.
-        Optionally ``polar(G)``, the largest <G, W> over value(W) <= 1, which says that it is a norm (or a
-        semi-norm, whose polar may be inf); ``expression(W)``, the same penalty of a CVXPY variable (of a list
-        of them, one a part); and ``n_parts``, K if its coefficients are K x D x T.
-    n_tasks : int, optional
-        T, where the penalty needs a certain number; by default it varies from 1 to 4.
+        Optionally ``polar(G)``, the largest <G, W> over value(W) <= 1, which says that it is a norm (a
+        semi-norm or a gauge: the polar may be inf); or ``conjugate(G, E)``, a bound on the largest <G', W> -
+        value(W) for G' within E of G, which says that it is none (then ``polar``, if any, is the gauge of a set
+        on which the conjugate is finite). ``expression(W)``, the same penalty of a CVXPY variable (of a list of
+        them, one a part), is known of all of `fista.penalties`. ``n_parts`` is K if its coefficients are
+        K x D x T, and ``symmetric`` False if value(-W) is not value(W).
+    n_features, n_tasks : int, optional
+        D and T, where the penalty needs a certain number; by default they vary from 1 to 4.
     examples : int
         Random matrices for each property; a tenth of them where CVXPY has to solve a problem.
     seed : int
@@ -140,24 +154,26 @@ def check_penalty(
     ...     def prox(self, V, step):
     ...         return super().prox(V, 2 * step)
     >>> sorted({finding.check for finding in check_penalty(Wrong(2.0), examples=20).findings})
-    ['argmin', 'subgradient', 'zeros']
+    ['argmin', 'expression', 'subgradient', 'zeros']
     """
     for name in ("value", "prox"):
         if not callable(getattr(penalty, name, None)):
             raise TypeError(
                 f"penalty: found {type(penalty).__name__} without {name}; expected a method {name}"
             )
-    has = {name: callable(getattr(penalty, name, None)) for name in ("polar", "expression")}
+    has = {name: callable(getattr(penalty, name, None)) for name in ("polar", "conjugate")}
+    has |= {"expression": is_declared(penalty), "norm": has["polar"] and not has["conjugate"]}
     tried: dict[str, int] = {}
     findings: list[Finding] = []
     skipped = {}
     for name, (needs, conic, check) in CHECKS.items():
         if missing := [need for need in needs if not has[need]]:
-            skipped[name] = f"the penalty has no {' and no '.join(missing)}"
+            lacks = [f"has no {need}" if need != "norm" else NO_NORM[has["polar"]] for need in missing]
+            skipped[name] = f"the penalty {' and '.join(lacks)}"
             continue
         tried[name] = max(examples // 10, 5) if conic else examples
-        strategy = _probes(getattr(penalty, "n_parts", 1), n_tasks)
-        axes = (-2,) if n_tasks else (-2, -1)
+        strategy = _probes(getattr(penalty, "n_parts", 1), n_features, n_tasks)
+        axes = tuple(axis for axis, fixed in ((-2, n_features), (-1, n_tasks)) if not fixed)
         if found := _smallest(penalty, check, strategy, tried[name], seed, axes):
             probe, text, count = found
             findings.append(Finding(name, text, repr(probe), probe.V.shape, count))
@@ -230,9 +246,9 @@ STEPS = st.sampled_from([1.0, 0.25, 1.7, 1e-3, 100.0])
 
 
 @st.composite
-def _probes(draw: st.DrawFn, n_parts: int, n_tasks: int | None) -> _Probe:
+def _probes(draw: st.DrawFn, n_parts: int, n_features: int | None, n_tasks: int | None) -> _Probe:
     """Matrices with ties, zero rows and repeated rows, in all sizes up to 4 x 4."""
-    D = draw(st.integers(1, 4))
+    D = n_features or draw(st.integers(1, 4))
     T = n_tasks or draw(st.integers(1, 4))
 
     def matrix(shape: tuple[int, ...]) -> Floats:
@@ -267,6 +283,10 @@ def _error(*matrices: Floats) -> float:
     return ROUNDING * n * EPS * max(float(np.abs(A).max(initial=0.0)) for A in matrices)
 
 
+def _finite(value: float) -> float:
+    return float(value) if np.isfinite(value) else 0.0
+
+
 def _inner(A: Floats, B: Floats) -> float:
     return float(np.sum(A * B))
 
@@ -289,10 +309,11 @@ def _total(W: Floats) -> Floats:
     return np.asarray(W if W.ndim == 2 else W.sum(axis=0))
 
 
-def _declared(penalty: Any, W: Floats) -> tuple[list[Any], Any]:
-    """CVXPY variables for the parts, and the penalty of them."""
+def _declared(penalty: Any, W: Floats) -> tuple[list[Any], Any, list[Any]]:
+    """CVXPY variables for the parts, the penalty of them, and its constraints."""
     parts = [cp.Variable(W.shape[-2:]) for _ in (W if W.ndim == 3 else [W])]
-    return parts, penalty.expression(parts if W.ndim == 3 else parts[0])
+    own = parts if W.ndim == 3 else parts[0]
+    return parts, expression(penalty, own), constraints(penalty, own)
 
 
 def _solve(problem: Any, parts: list[Any]) -> Floats:
@@ -322,7 +343,7 @@ def _argmin(penalty: Any, probe: _Probe) -> None:
         # term by ||W - p|| ||E||; both values are sums of fewer than n + 10 terms.
         size = math.sqrt(p.size) * error
         slack = size * (apart + float(np.linalg.norm(p - V)) + size)
-        slack += s * float(penalty.value(np.full_like(p, error)))
+        slack += s * _finite(penalty.value(np.full_like(p, error)))  # no rounding leads out of a constraint
         slack += EPS * (p.size + 10) * (abs(here) + abs(there))
         _expect(
             here + 0.5 * apart**2 <= there + slack,
@@ -333,21 +354,30 @@ def _argmin(penalty: Any, probe: _Probe) -> None:
 
 def _as_declared(penalty: Any, probe: _Probe) -> None:
     V, s = probe.V, probe.step
-    for W in (V, probe.other):
-        parts, expression = _declared(penalty, W)
+    for W in (V, probe.other, _prox(penalty, V, s)):
+        parts, declared, within = _declared(penalty, W)
         for part, value in zip(parts, W if W.ndim == 3 else [W], strict=True):
             part.value = value
-        declared, own = float(expression.value), float(penalty.value(W))
+        own = float(penalty.value(W))
+        # A constraint that holds with equality may be missed by the rounding of either.
+        off = max((float(np.max(c.violation())) for c in within), default=0.0)
+        if not np.isfinite(own):
+            _expect(off > 0, "value(V) is inf where the constraints hold")
+            continue
+        _expect(off <= 8 * _error(W, V), f"value(V) is {own:.8g}, but a constraint is violated by {off:.3g}")
+        there = float(declared.value)
         _expect(
-            abs(declared - own) <= ROUNDING * W.size * EPS * max(abs(declared), abs(own)),
-            f"value(V) is {own:.8g}, the expression is {declared:.8g}",
+            abs(there - own) <= ROUNDING * W.size * EPS * max(abs(there), abs(own), float(np.abs(W).max())),
+            f"value(V) is {own:.8g}, the expression is {there:.8g}",
         )
-    parts, expression = _declared(penalty, V)
+    parts, declared, within = _declared(penalty, V)
     distance = sum(cp.sum_squares(x - v) for x, v in zip(parts, V if V.ndim == 3 else [V], strict=True))
-    found = _solve(cp.Problem(cp.Minimize(0.5 * distance + s * expression)), parts)
+    found = _solve(cp.Problem(cp.Minimize(0.5 * distance + s * declared), within), parts)
     p = _prox(penalty, V, s)
-    ours, theirs = _phi(penalty, p, V, s), _phi(penalty, found, V, s)
-    scale = _phi(penalty, np.zeros_like(V), V, s) + 1e-12
+    # CVXPY's point may be outside of a constraint by what it allows itself: its value is the expression's.
+    theirs = 0.5 * float(np.sum((found - V) ** 2)) + s * float(declared.value)
+    ours = _phi(penalty, p, V, s)
+    scale = 0.5 * float(np.sum(V**2)) + ours + 1e-12
     _expect(
         ours <= theirs + CONIC * scale,
         f"CVXPY finds {theirs:.8g} for 1/2 ||W - V||^2 + {s:g} Omega(W), the prox reaches {ours:.8g}",
@@ -387,14 +417,20 @@ def _subgradient(penalty: Any, probe: _Probe) -> None:
         )
 
 
+def _within(penalty: Any, W: Floats) -> Floats:
+    """A point near W where the penalty is finite."""
+    return W if np.isfinite(penalty.value(W)) else _prox(penalty, W, 1.0)
+
+
 def _norm(penalty: Any, probe: _Probe) -> None:
-    V, U = probe.V, probe.other
+    V, U = _within(penalty, probe.V), _within(penalty, probe.other)
     value = float(penalty.value(V))
     close = ROUNDING * V.size * EPS * (value + float(penalty.value(U)))
     _expect(value >= 0, f"value(V) = {value:g} < 0")
     _expect(penalty.value(np.zeros_like(V)) == 0, "value(0) is not 0")
     _expect(abs(penalty.value(3 * V) - 3 * value) <= 3 * close, "value(3 V) is not 3 value(V)")
-    _expect(abs(penalty.value(-V) - value) <= close, "value(-V) is not value(V)")
+    if getattr(penalty, "symmetric", True):
+        _expect(abs(penalty.value(-V) - value) <= close, "value(-V) is not value(V)")
     total = float(penalty.value(V + U))
     _expect(
         total <= value + penalty.value(U) + close,
@@ -408,7 +444,8 @@ def _polar_bounds(penalty: Any, probe: _Probe) -> None:
     polar = float(penalty.polar(probe.G))
     _expect(polar >= 0, f"polar(G) = {polar:g} < 0")
     shape = probe.V.shape
-    for W in (probe.V, np.broadcast_to(probe.G, shape), np.broadcast_to(np.sign(probe.G), shape)):
+    points = (probe.V, np.broadcast_to(probe.G, shape), np.broadcast_to(np.sign(probe.G), shape))
+    for W in (_within(penalty, np.array(point)) for point in points):
         value, product = float(penalty.value(W)), _inner(probe.G, _total(W))
         if value == 0 and polar == np.inf:
             continue  # a semi-norm
@@ -423,14 +460,61 @@ def _polar_is_attained(penalty: Any, probe: _Probe) -> None:
     polar = float(penalty.polar(probe.G))
     if not np.isfinite(polar):
         return
-    parts, expression = _declared(penalty, probe.V)
+    parts, declared, within = _declared(penalty, probe.V)
     product = cp.sum(cp.multiply(probe.G, sum(parts[1:], start=parts[0])))
-    W = _solve(cp.Problem(cp.Maximize(product), [expression <= 1]), parts)
-    value = float(penalty.value(W))
-    reached = _inner(probe.G, _total(W)) / value if value > 0 else 0.0
+    W = _solve(cp.Problem(cp.Maximize(product), [declared <= 1, *within]), parts)
+    value = float(declared.value)
+    reached = max(_inner(probe.G, _total(W)) / value, 0.0) if value > 1e-9 else 0.0
     _expect(
         abs(reached - polar) <= CONIC * max(polar, reached),
         f"polar(G) = {polar:.8g}, but the largest <G, W> over Omega(W) <= 1 is {reached:.8g}",
+    )
+
+
+def _conjugate(penalty: Any, probe: _Probe) -> None:
+    V, s = probe.V, probe.step
+    p = _prox(penalty, V, s)
+    u, error = (V - p) / s, _error(V) / s
+    if p.ndim == 2:
+        # p attains the conjugate at u, and so does, within error, what was computed of either.
+        low, high = (float(penalty.conjugate(u, np.full_like(u, e))) for e in (0.0, error))
+        product = _inner(p, u) - float(penalty.value(p))
+        slack = float(np.sum(np.abs(p))) * error + (high - low if np.isfinite(high) else 0.0)
+        slack += ROUNDING * p.size * EPS * (abs(low) + abs(product) + float(np.sum(np.abs(p * u))))
+        _expect(
+            abs(low - product) <= slack,
+            f"conjugate(u) = {low:.8g}, but <p, u> - Omega(p) = {product:.8g} for u = (V - p) / step",
+        )
+    # All within E of G must have a gauge of at most 1.
+    E = np.full_like(probe.G, 0.5 / max(gauge_bound(penalty, np.ones_like(probe.G)), 5.0))
+    G = probe.G * (0.5 / max(gauge(penalty, probe.G), 0.5))
+    bound, most = (float(penalty.conjugate(G, e)) for e in (np.zeros_like(G), E))
+    for W in (_within(penalty, V), p, _within(penalty, probe.other)):
+        value, product = float(penalty.value(W)), _inner(G, _total(W))
+        size = float(np.sum(np.abs(G) * _total(np.abs(W)))) + abs(value) + abs(bound)
+        _expect(
+            product - value <= bound + ROUNDING * W.size * EPS * size,
+            f"<G, W> - Omega(W) = {product - value:.8g} > conjugate(G) = {bound:.8g} for W = {W.tolist()}",
+        )
+        for moved in (G, G + E, G - E):
+            _expect(
+                _inner(moved, _total(W)) - value <= most + ROUNDING * W.size * EPS * (size + abs(most)),
+                f"<G', W> - Omega(W) exceeds conjugate(G, E) = {most:.8g} for a G' within {E[0, 0]:g} of G",
+            )
+
+
+def _conjugate_is_attained(penalty: Any, probe: _Probe) -> None:
+    G = probe.G / max(gauge(penalty, probe.G), 1.0)
+    bound = float(penalty.conjugate(G, np.zeros_like(G)))
+    if not np.isfinite(bound):
+        return
+    parts, declared, within = _declared(penalty, probe.V)
+    product = cp.sum(cp.multiply(G, sum(parts[1:], start=parts[0])))
+    W = _solve(cp.Problem(cp.Maximize(product - declared), within), parts)
+    reached = _inner(G, _total(W)) - float(declared.value)
+    _expect(
+        abs(reached - bound) <= CONIC * (abs(bound) + abs(reached) + float(np.abs(G).sum()) + CONIC),
+        f"conjugate(G) = {bound:.8g}, but the largest <G, W> - Omega(W) is {reached:.8g}",
     )
 
 
@@ -453,7 +537,8 @@ def _manners(penalty: Any, probe: _Probe) -> None:
     penalty.value(given)
     _expect(np.array_equal(given, V), "prox(V, step) writes into V")
     _expect(not np.shares_memory(p, given), "prox(V, step) returns the memory of V")
-    _expect(np.array_equal(_prox(penalty, V, 0.0), V), "prox(V, 0) is not V")
+    if np.isfinite(penalty.value(V)):
+        _expect(np.array_equal(_prox(penalty, V, 0.0), V), "prox(V, 0) is not V")
     _expect(p.dtype == V.dtype, f"prox of {V.dtype} is {p.dtype}")
     small = np.asarray(penalty.prox(V.astype(np.float32), s))
     _expect(small.dtype == np.float32, f"prox of float32 is {small.dtype}")
@@ -470,9 +555,11 @@ CHECKS: dict[str, tuple[tuple[str, ...], bool, Check]] = {
     "argmin": ((), False, _argmin),
     "nonexpansive": ((), False, _nonexpansive),
     "expression": (("expression",), True, _as_declared),
-    "norm": (("polar",), False, _norm),
-    "subgradient": (("polar",), False, _subgradient),
-    "polar": (("polar",), False, _polar_bounds),
-    "polar is attained": (("polar", "expression"), True, _polar_is_attained),
-    "zeros": (("polar",), False, _zeros),
+    "norm": (("norm",), False, _norm),
+    "subgradient": (("norm",), False, _subgradient),
+    "polar": (("norm",), False, _polar_bounds),
+    "polar is attained": (("norm", "expression"), True, _polar_is_attained),
+    "zeros": (("norm",), False, _zeros),
+    "conjugate": (("conjugate",), False, _conjugate),
+    "conjugate is attained": (("conjugate", "expression"), True, _conjugate_is_attained),
 }

@@ -1,0 +1,41 @@
+"""Penalties, each with the same parts: parameters, value, prox, and polar or conjugate.
+
+With a step s, ``prox(V, s) = argmin_W 1/2 ||W - V||_F^2 + s Omega(W)``. What a certificate needs is one of
+
+- ``polar(G) = sup {<G, W> : Omega(W) <= 1}`` of a norm, weights included, so that Omega is the support function
+  of ``{polar <= 1}``: the set where a dual point must lie;
+- ``conjugate(G) = sup_W <G, W> - Omega(W)`` of anything else.
+
+A penalty of one's own derives from `Penalty`; only ``value`` and ``prox`` must be written. Without polar and
+conjugate there is no duality gap, and the certificate says so. `verification.check_penalty` looks for mistakes.
+"""
+
+from fista.penalties.combinations import Blocks, InfimalConvolution, Rotated, latent_groups
+from fista.penalties.constraints import Box, CappedRows, NonNegativeL1, Simplex
+from fista.penalties.interface import Penalty
+from fista.penalties.norms import L1, ColumnL1Linf, ColumnL21, Frobenius, RowL1Linf, RowL21
+from fista.penalties.sorted import ExclusiveLasso, Slope
+from fista.penalties.spectral import TraceNorm
+from fista.penalties.structured import SparseGroupLasso
+
+__all__ = [
+    "L1",
+    "Blocks",
+    "Box",
+    "CappedRows",
+    "ColumnL1Linf",
+    "ColumnL21",
+    "ExclusiveLasso",
+    "Frobenius",
+    "InfimalConvolution",
+    "NonNegativeL1",
+    "Penalty",
+    "Rotated",
+    "RowL1Linf",
+    "RowL21",
+    "Simplex",
+    "Slope",
+    "SparseGroupLasso",
+    "TraceNorm",
+    "latent_groups",
+]

@@ -1,0 +1,232 @@
+"""Penalties made of penalties; each is of the same kind as its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fista.penalties.interface import Penalty, conjugate_of, gauge, gauge_bound, has_dual, read_weight
+from fista.penalties.norms import Frobenius
+
+__all__ = ["Blocks", "InfimalConvolution", "OnRows", "Rotated", "latent_groups"]
+
+Floats = NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+
+
+class _Combination(Penalty):
+    """What sums of penalties of different matrices share: polars are the largest, conjugates the sum."""
+
+    penalties: tuple[Any, ...]
+
+    def _pieces(self, G: Floats) -> list[Floats]:
+        """What each of the penalties is to see of a dual matrix."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        # There is a polar or a conjugate where the parts have them; a norm has no use for a conjugate.
+        if name in ("polar", "polar_bound", "conjugate") and "penalties" in self.__dict__:
+            if not all(has_dual(p) for p in self.penalties):
+                raise AttributeError(f"{type(self).__name__}: a part has neither polar nor conjugate")
+            if name != "conjugate" or any(hasattr(p, "conjugate") for p in self.penalties):
+                return {"polar": self._polar, "polar_bound": self._bound, "conjugate": self._conjugate}[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def _polar(self, G: Floats) -> float:
+        return max(gauge(p, A) for p, A in zip(self.penalties, self._pieces(G), strict=True))
+
+    def _bound(self, E: Floats) -> float:
+        return max(gauge_bound(p, A) for p, A in zip(self.penalties, self._pieces(E), strict=True))
+
+    def _conjugate(self, G: Floats, E: Floats) -> float:
+        pieces = zip(self.penalties, self._pieces(G), self._pieces(E), strict=True)
+        return float(sum(conjugate_of(p, A, B) for p, A, B in pieces))
+
+
+class InfimalConvolution(_Combination):
+    """inf {Omega_1(W_1) + ... + Omega_K(W_K) : W_1 + ... + W_K = W}, minimised over the parts themselves.
+
+    Its coefficients are the stacked parts, K x D x T; the polar is the largest of the polars.
+
+    References
+    ----------
+    A. Jalali et al., NIPS 2010 (the dirty model); P. Gong et al., KDD 2012 (the robust model).
+    """
+
+    def __init__(self, *penalties: Any) -> None:
+        self.penalties = penalties
+
+    @property
+    def n_parts(self) -> int:  # type: ignore[override]
+        return len(self.penalties)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {}
+
+    def __repr__(self) -> str:
+        return f"InfimalConvolution({', '.join(map(repr, self.penalties))})"
+
+    def value(self, W: Floats) -> float:
+        return float(sum(p.value(part) for p, part in zip(self.penalties, W, strict=True)))
+
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
+        W = np.empty_like(V)
+        for k, penalty in enumerate(self.penalties):
+            W[k] = penalty.prox(V[k], step)
+        return W
+
+    def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
+        free: NDArray[np.bool_] = np.any([p.unpenalised(n_tasks) for p in self.penalties], axis=0)
+        return free
+
+    def _pieces(self, G: Floats) -> list[Floats]:
+        return [G] * len(self.penalties)
+
+
+class Blocks(_Combination):
+    """sum_b Omega_b(W_b), each penalty on rows (features) of its own.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of int
+        The features of each block; every feature belongs to exactly one.
+    penalties : sequence of Penalty
+        One a block. Weights that differ from block to block are theirs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fista.penalties import L1, RowL21
+    >>> both = Blocks([[0, 2], [1]], [L1(1.0), RowL21(2.0)])
+    >>> both.value(np.array([[1.0, 1.0], [3.0, 4.0], [0.0, 1.0]]))
+    13.0
+    """
+
+    def __init__(self, rows: Sequence[Sequence[int]], penalties: Sequence[Any]) -> None:
+        if len(rows) != len(penalties):
+            raise ValueError(f"penalties: found {len(penalties)}; expected {len(rows)}, one a block of rows")
+        every = sorted(d for block in rows for d in block)
+        if every != list(range(len(every))):
+            raise ValueError(f"rows: found the features {every}; expected each of 0, 1, ... exactly once")
+        if any(p.n_parts > 1 for p in penalties):
+            raise ValueError("penalties: found one of several parts; expected penalties of one")
+        self.rows, self.penalties = [list(block) for block in rows], tuple(penalties)
+
+    def value(self, W: Floats) -> float:
+        return float(sum(p.value(A) for p, A in zip(self.penalties, self._pieces(W), strict=True)))
+
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
+        W = np.empty_like(V)
+        for block, penalty, A in zip(self.rows, self.penalties, self._pieces(V), strict=True):
+            W[block] = penalty.prox(A, step)
+        return W
+
+    def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
+        free: NDArray[np.bool_] = np.all([p.unpenalised(n_tasks) for p in self.penalties], axis=0)
+        return free
+
+    def _pieces(self, G: Floats) -> list[Floats]:
+        n = sum(map(len, self.rows))
+        if len(G) != n:
+            raise ValueError(f"rows: found blocks of {n} features; expected {len(G)}, as many as W has")
+        return [G[block] for block in self.rows]
+
+
+class OnRows(_Combination):
+    """A penalty on some rows (features) of W, the others being held at zero."""
+
+    def __init__(self, penalty: Any, rows: Sequence[int]) -> None:
+        self.penalty, self.rows = penalty, list(rows)
+
+    @property
+    def penalties(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return (self.penalty,)
+
+    def __getattr__(self, name: str) -> Any:
+        if "penalty" not in self.__dict__:
+            raise AttributeError(name)
+        if name in ("polar", "polar_bound", "conjugate") and hasattr(self.penalty, name):
+            return {"polar": self._polar, "polar_bound": self._bound, "conjugate": self._conjugate}[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def value(self, W: Floats) -> float:
+        others = np.delete(W, self.rows, axis=0)
+        return float(self.penalty.value(W[self.rows])) if not others.any() else np.inf
+
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
+        W = np.zeros_like(V)
+        W[self.rows] = self.penalty.prox(V[self.rows], step)
+        return W
+
+    def _pieces(self, G: Floats) -> list[Floats]:
+        return [G[self.rows]]
+
+
+def latent_groups(
+    groups: Sequence[Sequence[int]], alpha: float = 1.0, weights: Sequence[float] | None = None
+) -> InfimalConvolution:
+    """The latent group lasso: W is a sum of parts, each on one group of features, and few of them non-zero.
+
+    ``inf {alpha sum_g weight_g ||W_g||_F : sum_g W_g = W, W_g zero outside of group g}``. Groups may overlap; a
+    feature that is in none is zero.
+
+    Parameters
+    ----------
+    groups : sequence of sequences of int
+        The features of each group.
+    alpha : float
+    weights : sequence of float, optional
+        One a group; by default the square roots of the sizes.
+
+    References
+    ----------
+    L. Jacob, G. Obozinski, J.-P. Vert, "Group lasso with overlap and graph lasso", ICML 2009.
+    """
+    sizes = [np.sqrt(len(group)) for group in groups] if weights is None else list(weights)
+    if len(sizes) != len(groups):
+        raise ValueError(f"weights: found {len(sizes)}; expected {len(groups)}, one a group")
+    size = read_weight("alpha", alpha)
+    parts = [OnRows(Frobenius(size * w), group) for group, w in zip(groups, sizes, strict=True)]
+    return InfimalConvolution(*parts)
+
+
+class Rotated(Penalty):
+    """Omega(Q'W) for an orthogonal Q, D x D: a penalty in another basis of the features."""
+
+    def __init__(self, penalty: Any, Q: Floats) -> None:
+        Q = np.asarray(Q, dtype=np.float64)
+        if Q.ndim != 2 or Q.shape[0] != Q.shape[1]:
+            raise ValueError(f"Q: found shape {Q.shape}; expected a square matrix")
+        if np.abs(Q.T @ Q - np.eye(len(Q))).max() > 32 * len(Q) * EPS:
+            raise ValueError("Q: found columns that are not orthonormal; expected Q'Q = I")
+        if penalty.n_parts > 1:
+            raise ValueError("penalty: found one of several parts; expected one of one")
+        self.penalty, self.Q = penalty, Q
+
+    def value(self, W: Floats) -> float:
+        return float(self.penalty.value(self.Q.T @ W))
+
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
+        turned = np.asarray(self.Q.T @ V, dtype=V.dtype)
+        W = self.penalty.prox(turned, step)
+        # What is left as it is comes back as it was, without the rounding of two rotations.
+        return V.copy() if np.array_equal(W, turned) else np.asarray(self.Q @ W, dtype=V.dtype)
+
+    def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
+        free: NDArray[np.bool_] = self.penalty.unpenalised(n_tasks)
+        return free
+
+    def __getattr__(self, name: str) -> Callable[..., float]:
+        if name in ("polar", "polar_bound", "conjugate") and "penalty" in self.__dict__:
+            inner = getattr(self.penalty, name, None)
+            if name == "polar_bound" and inner is None:
+                inner = getattr(self.penalty, "polar", None)
+            if inner is not None:
+                turned, size = self.Q.T, np.abs(self.Q.T)
+                if name == "conjugate":
+                    return lambda G, E: inner(turned @ G, size @ E)
+                return lambda A: inner((turned if name == "polar" else size) @ A)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")

@@ -1,0 +1,150 @@
+"""What the solver and the certificate ask of a penalty."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Penalty",
+    "conjugate_of",
+    "divided",
+    "gauge",
+    "gauge_bound",
+    "has_dual",
+    "read_weight",
+    "read_weights",
+]
+
+Floats = NDArray[np.float64]
+TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
+
+
+class Penalty:
+    """A convex penalty Omega on coefficients W of shape D x T; derive from it and write ``value`` and ``prox``.
+
+    Attributes
+    ----------
+    n_parts : int
+        1, or the number K of summands of W: coefficients are then K x D x T.
+    separable : bool
+        Whether Omega is a sum over tasks; it then has ``task_values`` and ``task_polars``, both (T,).
+    symmetric : bool
+        Whether Omega(-W) = Omega(W).
+
+    Notes
+    -----
+    For a certificate write one of
+
+    ``polar(G)``
+        Of a norm (or semi-norm, or gauge): the largest <G, W> over Omega(W) <= 1, inf where there is none. It
+        must be subadditive, and ``polar(E)`` at least the polar of anything whose entries do not exceed those
+        of E >= 0 in size.
+    ``conjugate(G, E)``
+        Of anything else: a bound on the largest <G', W> - Omega(W), over W and over all G' within E of G, entry
+        by entry; the conjugate itself where E = 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fista import MultiTaskRegressor
+    >>> class Ridge(Penalty):
+    ...     def value(self, W):
+    ...         return 0.5 * float(np.sum(W**2))
+    ...     def prox(self, V, step):
+    ...         return V / (1 + step)
+    ...     def conjugate(self, G, E):
+    ...         return 0.5 * float(np.sum((np.abs(G) + E) ** 2))
+    >>> model = MultiTaskRegressor(Ridge()).fit([[1.0], [2.0]], [[1.0], [2.0]])
+    >>> model.certificate_.converged
+    True
+    """
+
+    n_parts: int = 1
+    separable: bool = False
+    symmetric: bool = True
+
+    def value(self, W: Floats) -> float:
+        """Omega(W)."""
+        raise NotImplementedError(f"{type(self).__name__} has no value; expected a method value(W)")
+
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
+        """The minimiser of 1/2 ||W - V||_F^2 + step * Omega(W)."""
+        raise NotImplementedError(f"{type(self).__name__} has no prox; expected a method prox(V, step)")
+
+    def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
+        """For each task, whether Omega leaves its coefficients free."""
+        return np.zeros(n_tasks, dtype=np.bool_)
+
+    # As parameters of an estimator penalties are searched through and cloned like estimators.
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters, so that a grid search may name ``penalty__alpha``."""
+        return dict(vars(self))
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Build the penalty anew with some parameters changed."""
+        unknown = parameters.keys() - vars(self).keys()
+        if unknown:
+            raise ValueError(
+                f"{sorted(unknown)[0]}: found no such parameter of {type(self).__name__}; expected one of "
+                f"{', '.join(vars(self))}"
+            )
+        self.__init__(**{**vars(self), **parameters})  # type: ignore[misc]
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        return deepcopy(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+
+# What the dual side of any penalty is, whichever way it states it: Omega* is finite on {gauge <= 1} at least.
+
+
+def has_dual(penalty: Any) -> bool:
+    """Whether there is a polar or a conjugate, and so a duality gap."""
+    return hasattr(penalty, "polar") or hasattr(penalty, "conjugate")
+
+
+def gauge(penalty: Any, G: Floats) -> float:
+    """The polar; 0 where there is only a conjugate, which says itself where it is finite."""
+    return float(penalty.polar(G)) if hasattr(penalty, "polar") else 0.0
+
+
+def gauge_bound(penalty: Any, E: Floats) -> float:
+    """At least the gauge of anything whose entries do not exceed those of E >= 0 in size."""
+    bound = getattr(penalty, "polar_bound", None) or getattr(penalty, "polar", None)
+    return float(bound(E)) if bound is not None else 0.0
+
+
+def conjugate_of(penalty: Any, G: Floats, E: Floats) -> float:
+    """A bound on the conjugate within E of G; 0 for a norm, where the gauge is at most 1."""
+    return float(penalty.conjugate(G, E)) if hasattr(penalty, "conjugate") else 0.0
+
+
+def divided(size: float, weight: float) -> float:
+    """Divide for the polar of a weighted norm: 0/0 = 0 and x/0 = inf."""
+    if size == 0:
+        return 0.0
+    return float(size / weight) if weight > 0 else np.inf
+
+
+def read_weights(name: str, value: float | Floats) -> float | Floats:
+    """A finite weight >= 0, or an array of them."""
+    weight = np.asarray(value, dtype=np.float64)
+    if weight.ndim > 1 or not np.all(np.isfinite(weight)) or np.any(weight < 0):
+        raise ValueError(f"{name}: found {value!r}; expected a finite weight >= 0, or one a task")
+    return float(weight) if weight.ndim == 0 else weight
+
+
+def read_weight(name: str, value: float) -> float:
+    """A finite weight >= 0."""
+    weight = read_weights(name, value)
+    if not isinstance(weight, float):
+        raise ValueError(f"{name}: found an array of shape {weight.shape}; expected one number")
+    return weight

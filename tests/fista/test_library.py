@@ -1,0 +1,238 @@
+"""The library of penalties: each against CVXPY, by itself and in an estimator, with brackets that overlap."""
+
+import warnings
+
+import cvxpy as cp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from fista import MTLasso, MultiTaskRegressor, RobustMTL, SRMTL
+from fista.penalties import (
+    L1,
+    Blocks,
+    Box,
+    CappedRows,
+    ColumnL1Linf,
+    ColumnL21,
+    ExclusiveLasso,
+    Frobenius,
+    InfimalConvolution,
+    NonNegativeL1,
+    Penalty,
+    Rotated,
+    RowL1Linf,
+    RowL21,
+    Simplex,
+    Slope,
+    SparseGroupLasso,
+    TraceNorm,
+    latent_groups,
+)
+from formulations.penalties import constraints, expression
+from verification import check_penalty
+
+D, T = 4, 3
+Q = np.linalg.qr(np.random.default_rng(0).standard_normal((D, D)))[0]
+PENALTIES = {
+    "L1": L1(0.7),
+    "Frobenius": Frobenius(0.7),
+    "ColumnL1Linf": ColumnL1Linf(0.7),
+    "TraceNorm": TraceNorm(0.7),
+    "Slope": Slope(np.linspace(1.0, 0.1, D * T)),
+    "ExclusiveLasso": ExclusiveLasso(0.7),
+    "SparseGroupLasso": SparseGroupLasso([[0, 2], [1, 3]], 0.3, 0.5),
+    "latent groups": latent_groups([[0, 1, 2], [2, 3], [1]], 0.6),
+    "NonNegativeL1": NonNegativeL1(0.7),
+    "Box": Box(-0.3, 0.5),
+    "CappedRows": CappedRows(0.8),
+    "Simplex": Simplex(1.3),
+    "Blocks": Blocks([[0, 3], [1], [2]], [TraceNorm(0.5), L1(0.2), RowL21(1.0)]),
+    "mixed blocks": Blocks([[0, 3], [1, 2]], [Box(-0.3, 0.5), RowL1Linf(0.4)]),
+    "Rotated": Rotated(RowL21(0.6), Q),
+    "three parts": InfimalConvolution(RowL21(0.6), ColumnL21(0.7), L1(0.5)),
+    "mixed parts": InfimalConvolution(RowL21(0.6), ExclusiveLasso(0.9)),
+}
+EVERY = pytest.mark.parametrize("name", PENALTIES)
+
+
+@EVERY
+def test_the_pieces_belong_together(name):
+    report = check_penalty(PENALTIES[name], n_features=D, n_tasks=T, examples=60)
+    assert report.passed, str(report)
+
+
+def doubled(self, V, step):
+    return type(self).__mro__[1].prox(self, V, 2 * step)
+
+
+def inverted(self, V, step):
+    return type(self).__mro__[1].prox(self, V, 1 / step if step > 0 else 0.0)
+
+
+def a_little_off(self, V, step):
+    return type(self).__mro__[1].prox(self, V, step) * V.dtype.type(0.999)
+
+
+def transposed(self, V, step):
+    right = type(self).__mro__[1].prox(self, V, step)
+    return right[..., ::-1, :].copy() if step > 0 else right
+
+
+CONSTRAINTS = ("Box", "CappedRows", "Simplex")  # their prox knows no step
+FAULTS = [
+    (name, fault)
+    for name in PENALTIES
+    for fault in (doubled, inverted, a_little_off, transposed)
+    if not (name in CONSTRAINTS and fault in (doubled, inverted))
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), FAULTS, ids=lambda v: v if isinstance(v, str) else v.__name__)
+def test_a_wrong_prox_is_found(name, fault):
+    penalty = PENALTIES[name]
+    cls = type("Faulty" + type(penalty).__name__, (type(penalty),), {"prox": fault})
+    faulty = cls.__new__(cls)
+    faulty.__dict__.update(vars(penalty))
+    report = check_penalty(faulty, n_features=D, n_tasks=T, examples=20)
+    assert not report.passed
+    assert {f.check for f in report.findings} & {"argmin", "nonexpansive", "subgradient", "conjugate"}
+
+
+def cvxpy_minimum(penalty, X, Y, ridge, edges=()):
+    parts = [cp.Variable((D, T)) for _ in range(penalty.n_parts)]
+    W, own = sum(parts[1:], start=parts[0]), parts if penalty.n_parts > 1 else parts[0]
+    value = cp.sum_squares(Y - X @ W) + expression(penalty, own) + ridge * cp.sum_squares(W)
+    value += sum(g**2 * cp.sum_squares(W[:, i] - W[:, j]) for i, j, g in edges)
+    problem = cp.Problem(cp.Minimize(value), constraints(penalty, own))
+    tight = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-11)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        problem.solve(solver=cp.CLARABEL, **tight)
+    return problem.value
+
+
+@EVERY
+@settings(max_examples=40)
+@given(data=st.data())
+def test_brackets_overlap_with_cvxpy(name, data):
+    """CLARABEL's value is within 1e-7 F(0) of the minimum; ours brackets it."""
+    penalty = PENALTIES[name]
+    rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
+    X, Y = rng.standard_normal((data.draw(st.integers(2, 12)), D)), rng.standard_normal((12, T))
+    Y = 10 ** rng.uniform(-1, 1) * Y[: len(X)]
+    ridge = data.draw(st.sampled_from([0.0, 0.3])) if penalty.n_parts == 1 else 0.0
+    edges = data.draw(st.sampled_from([None, [(0, 1, 0.8)]]))
+    model = MultiTaskRegressor(penalty, ridge=ridge, graph=edges, max_iter=10**5).fit(X, Y)
+    certificate, zero = model.certificate_, float(np.sum(Y**2))
+    assert certificate.converged
+    assert certificate.reason == ""
+    minimum = cvxpy_minimum(penalty, X, Y, ridge, edges or ())
+    assert certificate.dual - certificate.rounding <= minimum + 1e-7 * zero
+    assert minimum <= certificate.primal + certificate.rounding + 1e-7 * zero
+
+
+def test_the_seven_are_special_cases():
+    rng = np.random.default_rng(1)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    pairs = [
+        (MTLasso(0.7, 0.3), MultiTaskRegressor(L1(0.7), ridge=0.3)),
+        (RobustMTL(0.7, 0.9), MultiTaskRegressor(InfimalConvolution(RowL21(0.7), ColumnL21(0.9)))),
+        (SRMTL(2.0, 0.5, 0.3, "chain"), MultiTaskRegressor(L1(0.5), 0.3, [(0, 1, 2**0.5), (1, 2, 2**0.5)])),
+    ]
+    for one, other in pairs:
+        np.testing.assert_allclose(one.fit(X, Y).coef_, other.fit(X, Y).coef_, atol=1e-12)
+
+
+class NoDual(Penalty):
+    def value(self, W):
+        return float(np.abs(W).sum())
+
+    def prox(self, V, step):
+        return L1(1.0).prox(V, step)
+
+
+def test_without_polar_and_conjugate_the_certificate_says_so():
+    rng = np.random.default_rng(2)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    model = MultiTaskRegressor(NoDual(), tol=1e-9).fit(X, Y)
+    assert model.certificate_.converged
+    assert model.certificate_.gap == np.inf
+    assert "neither polar nor conjugate" in model.certificate_.reason
+    np.testing.assert_allclose(model.coef_, MTLasso(1.0, 0.0, tol=1e-14).fit(X, Y).coef_, atol=1e-6)
+    with pytest.warns(ConvergenceWarning, match="neither polar nor conjugate"):
+        MultiTaskRegressor(NoDual(), max_iter=2).fit(X, Y)
+
+
+class NoProx(Penalty):
+    def value(self, W):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("penalty", "message"),
+    [
+        (3.0, "penalty: found float; expected a fista.penalties.Penalty"),
+        (NoProx(), "penalty: found NoProx without prox"),
+    ],
+)
+def test_what_is_missing_is_named(penalty, message):
+    with pytest.raises(TypeError, match=message):
+        MultiTaskRegressor(penalty).fit([[1.0]], [[1.0]])
+
+
+WRONG = {
+    "weights: found": lambda: Slope([1.0, 2.0]),
+    "weights: found only zeros": lambda: Slope([0.0, 0.0]),
+    "low, high: found 1": lambda: Box(1.0, 2.0),
+    "alpha: found 0;": lambda: ExclusiveLasso(0.0),
+    "alpha: found -1": lambda: TraceNorm(-1.0),
+    "radius: found nan": lambda: CappedRows(np.nan),
+    "rows: found the features": lambda: Blocks([[0], [0]], [L1(1.0), L1(1.0)]),
+    "penalties: found 1; expected 2": lambda: Blocks([[0], [1]], [L1(1.0)]),
+    "groups: found the features": lambda: SparseGroupLasso([[0, 1], [1]]),
+    "Q: found columns that are not orthonormal": lambda: Rotated(L1(1.0), np.ones((2, 2))),
+    "Q: found shape": lambda: Rotated(L1(1.0), np.ones((2, 3))),
+    "expected 3, as many as W has": lambda: Blocks([[0], [1]], [L1(1.0)] * 2).value(np.zeros((3, 2))),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_wrong_parameters(message):
+    with pytest.raises(ValueError, match=message):
+        WRONG[message]()
+
+
+def test_parameters_are_searched_and_cloned():
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((30, D)), rng.standard_normal((30, T))
+    search = GridSearchCV(MultiTaskRegressor(TraceNorm(1.0)), {"penalty__alpha": [0.1, 100.0]}, cv=3).fit(
+        X, Y
+    )
+    assert search.best_params_["penalty__alpha"] in (0.1, 100.0)
+    assert len({round(s, 12) for s in search.cv_results_["mean_test_score"]}) == 2
+    model = MultiTaskRegressor(L1(2.0))
+    copy = clone(model).set_params(penalty__alpha=3.0)
+    assert (model.penalty.alpha, copy.penalty.alpha) == (2.0, 3.0)
+    with pytest.raises(ValueError, match="beta: found no such parameter of L1"):
+        model.set_params(penalty__beta=1.0)
+
+
+def test_lambda_max_is_that_of_a_norm():
+    X, Y = np.eye(4), np.arange(12.0).reshape(4, 3)
+    model = MultiTaskRegressor(TraceNorm(1.0))
+    factor = model.lambda_max(X, Y)
+    assert not MultiTaskRegressor(TraceNorm(factor * 1.001)).fit(X, Y).coef_.any()
+    assert MultiTaskRegressor(TraceNorm(factor * 0.9)).fit(X, Y).coef_.any()
+    with pytest.raises(TypeError, match="expected a norm"):
+        MultiTaskRegressor(ExclusiveLasso()).lambda_max(X, Y)
+
+
+@parametrize_with_checks([MultiTaskRegressor(), MultiTaskRegressor(TraceNorm(1.0), ridge=0.5)])
+def test_check_estimator(estimator, check):
+    check(estimator)
