@@ -76,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(arguments: Sequence[str]) -> int:
     """``mtl-verify check``: prove an exact certificate anew, on the data and without a solver."""
     parser = argparse.ArgumentParser(
-        prog="mtl-verify check", description="Check an exact certificate against data; no solver is run."
+        prog="mtl-verify check",
+        description="Check an exact certificate against data; no solver is run. Exit status: 0 if it is "
+        "true, 1 if it is refused, 2 if there is no such file or data.",
     )
     parser.add_argument("certificate", type=Path, metavar="FILE", help="as ExactCertificate.save wrote it")
     _add_data(parser, required=True)
@@ -89,9 +91,10 @@ def _check(arguments: Sequence[str]) -> int:
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"mtl-verify check: {error}", file=sys.stderr)
         return 2
-    print(certificate)
     for finding in wrong:
         print(f"WRONG: {finding}")
+    if not wrong:
+        print(certificate)
     print("refused" if wrong else "true, of these coefficients and these data")
     return 1 if wrong else 0
 
@@ -156,16 +159,18 @@ def _add_data(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"found {value}; expected an integer >= 0")
-    return value
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected an integer >= 0")
+    return int(text)
 
 
 def _level(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"found {value}; expected a finite number >= 0")
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a finite number >= 0")
     return value
 
 

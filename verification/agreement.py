@@ -238,7 +238,7 @@ def certify(
 
     Parameters
     ----------
-    model_or_W : fitted estimator, array of shape (D, T), or dict of parts
+    model_or_W : fitted estimator, array of shape (D, T), dict of parts or pair (P, Q)
         A fitted estimator brings its own objective; an array is W, features x tasks (the transpose of a
         ``coef_``), a dict is ``{"W": W}`` or ``{"P": P, "Q": Q}``.
     X, y, **data
@@ -248,7 +248,7 @@ def certify(
     exact : bool
         Whether to prove it in ball arithmetic (extra ``exact``): the bounds are then true, of these very
         floating-point coefficients and data, and not only up to rounding. What nothing penalises has no
-        such proof.
+        such proof but F* >= 0.
 
     Returns
     -------
@@ -269,9 +269,21 @@ def certify(
         model, parts = model_or_W if objective is None else objective, _parts(model_or_W)
         intercept = np.atleast_1d(np.asarray(model_or_W.intercept_, dtype=np.float64))
     else:
+        if hasattr(model_or_W, "fit"):
+            raise ValueError(
+                f"model_or_W: found {type(model_or_W).__name__}, not fitted or of another library; expected "
+                "an estimator fitted here, or coefficients (of another library: model.coef_.T)"
+            )
         if objective is None:
             raise ValueError("objective: found None with plain coefficients; expected an estimator")
+        if isinstance(objective, str | type):
+            raise TypeError(
+                f"objective: found {objective!r}; expected an estimator, whose weights count too, such as "
+                "L21MTL(alpha=1.0)"
+            )
         model = objective
+        if isinstance(model_or_W, tuple) and len(model_or_W) == 2 == len(model._part_names):
+            model_or_W = dict(zip(model._part_names, model_or_W, strict=True))
         given = model_or_W if isinstance(model_or_W, dict) else {"W": model_or_W}
         parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
     declared = declare(model, X, y, **data)

@@ -213,6 +213,9 @@ def load(path: str | Path) -> ExactCertificate:
         if content["digest"] != _digest(content):
             raise ValueError(f"{path}: found content that is not what was written: its digest differs")
         point, statement = content["point"], content["statement"]
+        for name in ("primal", "dual", "gap", "at_zero"):
+            if Decimal(content["bounds"][name]).is_nan():
+                raise TypeError(f"{name} is no number")
         return ExactCertificate(
             **content["bounds"],
             statement=Statement(**{**statement, "edges": [tuple(edge) for edge in statement["edges"]]}),
@@ -224,8 +227,11 @@ def load(path: str | Path) -> ExactCertificate:
             ),
             data=content["data"],
         )
-    except (AttributeError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: found no certificate ({error!r})") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if str(error).startswith(str(path)):  # said already
+            raise
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: found no certificate ({what[:120]})") from None
 
 
 def check(certificate: ExactCertificate, data: Data) -> list[str]:

@@ -156,6 +156,8 @@ def check_penalty(
     >>> sorted({finding.check for finding in check_penalty(Wrong(2.0), examples=20).findings})
     ['argmin', 'expression', 'subgradient', 'zeros']
     """
+    if isinstance(penalty, type):
+        raise TypeError(f"penalty: found the class {penalty.__name__}; expected an instance of it")
     for name in ("value", "prox"):
         if not callable(getattr(penalty, name, None)):
             raise TypeError(
@@ -231,7 +233,8 @@ def _trimmed(probe: _Probe, violated: Callable[[_Probe], bool], axes: tuple[int,
 
 def _violation(penalty: Any, check: Check, probe: _Probe) -> str | None:
     try:
-        check(penalty, probe)
+        with np.errstate(all="ignore"):  # a huge step may well overflow: what comes of it is judged
+            check(penalty, probe)
     except _Violation as violation:
         return str(violation)
     except (ArithmeticError, AttributeError, IndexError, LookupError, TypeError, ValueError) as error:

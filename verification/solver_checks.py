@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from random import Random
 from typing import Any
 
@@ -27,13 +28,17 @@ import formulations
 from formulations import OBJECTIVES as DECLARATIONS
 from formulations import Declared, declare
 from verification.agreement import Bracket
-from verification.strategies import DESIGNS, GRAPH, OBJECTIVES, RIDGE, SPARSITY, Case, cases
+from verification.strategies import DESIGNS, GRAPH, OBJECTIVES, RIDGE, SPARSITY, Case, cases, literal
 
 __all__ = ["Counterexample", "SolverReport", "check_solver", "from_estimator"]
 
 Floats = NDArray[np.float64]
 #: What a solver may be able to take besides X, y (and tasks): not all can.
 OPTIONS = ("sample_weight", "fit_intercept", "X_expert")
+SHOWN = 12  # coefficients, up to which a counterexample prints them
+EARLY = (
+    0.05  # what an answer with the right support exceeds the optimum by, in F(0), if it was just not finished
+)
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,26 @@ class Counterexample:
     optimum: Bracket | None  # of the true minimum
     excess: float  # F(W) less the upper end of it, relative to F(0)
     tried: int  # problems, all families counted, until the first that it got wrong
+    answer: dict[str, Floats] | None = None  # what the solver returned
+    best: dict[str, Floats] | None = None  # what is as good as the optimum
+
+    def code(self) -> str:
+        """Python that poses the problem to a function ``solve`` and certifies what it returns."""
+        weights = ", ".join(f"{k}={literal(v)}" for k, v in _keywords(self.case).items())
+        return self.case.posed("certify") + (
+            f"W = solve(**data, {weights})\nprint(certify(W, objective=model, **data))"
+        )
 
     def __str__(self) -> str:
         lines = [f"{self.family}: {self.text}"]
         if self.optimum is not None:
             lines.append(f"the optimum: {self.optimum}")
+        for name, parts in (("its answer", self.answer), ("the best known", self.best)):
+            if parts and sum(part.size for part in parts.values()) <= SHOWN:
+                lines.append(f"{name}: {', '.join(f'{k} = {v.tolist()}' for k, v in parts.items())}")
         if self.diagnosis:
             lines.append(f"diagnosis: {self.diagnosis}")
-        return "\n".join([*lines, *(f"    {line}" for line in self.case.code().splitlines())])
+        return "\n".join([*lines, *(f"    {line}" for line in self.code().splitlines())])
 
 
 @dataclass(frozen=True)
@@ -65,23 +82,24 @@ class SolverReport:
     design: str
     tol: float
     problems: dict[str, int] = field(default_factory=dict)  # tried, of each family
-    proved: int = 0  # of them, where the answer keeps the promise, by a lower bound
+    proved: int = 0  # of them, where the answer keeps the promise, by a lower bound, and W = 0 would not
+    trivial: int = 0  # where it does, but so would W = 0
     declined: int = 0  # where it does not, but the solver warns that it has not converged
     undecided: int = 0  # where neither FISTA nor CLARABEL can prove either
     counterexample: Counterexample | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether no problem was got wrong, and some were proved to be right."""
+        """Whether no problem was got wrong, and some were proved to be right that W = 0 is not."""
         return self.counterexample is None and self.proved > 0
 
     def __bool__(self) -> bool:
         return self.passed
 
     def __str__(self) -> str:
-        verdict = "passed" if self.passed else "FAILED"
+        verdict = "passed" if self.passed else "FAILED" if self.counterexample else "nothing was proved"
         tried = ", ".join(f"{name} ({count})" for name, count in self.problems.items())
-        tried += f"; proved right: {self.proved}"
+        tried += f"; proved right: {self.proved}, and {self.trivial} for which W = 0 would do"
         if self.declined:
             tried += f"; not converged, and said so: {self.declined}"
         if self.undecided:
@@ -116,12 +134,17 @@ def check_solver(
     tol : float
         The solver's own promise: F(W) - F* <= tol * F(0).
     takes : tuple of {"sample_weight", "fit_intercept", "X_expert"}
-        Optional arguments that the solver has. ``X_expert`` stands for all that concerns experts.
+        Optional arguments that the solver has; each is given only where a problem has it. ``X_expert`` (of
+        EGMTL) stands for ``X_expert, y_expert, tasks_expert, sample_weight_expert`` and the mask ``expert``;
+        with ``sample_weight`` a rating of weight 0 may be NaN. ``graph`` comes in every form that the
+        estimators take.
     fixed : dict of str to float, optional
         Weights that are the same in all problems, such as ``{"beta": 0.0}`` for a solver without a ridge.
     budget : int
         Problems to try, shared among the families: ordinary, hostile (scaled, collinear, zero weights,
-        tiny and huge weights), weights as repeated rows, permuted, rescaled, W = 0 optimal.
+        tiny and huge weights), weights as repeated rows, permuted, rescaled, W = 0 optimal. Each begins with
+        trivial ones, and an objective with more parts has more that can be wrong: take 100 at least, and
+        some hundreds for EGMTL and SRMTL.
     seed : int
         Of the problems.
 
@@ -144,10 +167,22 @@ def check_solver(
     >>> check_solver(halved, "MTLasso", budget=12).counterexample.diagnosis
     'it is the optimum of another problem: the loss times 1/2 or 1/(2N)'
     """
+    if not callable(solve):
+        raise TypeError(
+            f"solve: found {type(solve).__name__}; expected a function of X, y and the weights "
+            "(of an estimator make one with from_estimator)"
+        )
     _check("objective", objective, OBJECTIVES)
     _check("design", design, DESIGNS)
+    if isinstance(takes, str):
+        raise TypeError(f"takes: found {takes!r}; expected a tuple, ({takes!r},)")
     for option in takes:
         _check("takes", option, OPTIONS)
+    if not (isinstance(tol, Real) and 0 < tol < math.inf):
+        raise ValueError(f"tol: found {tol!r}; expected a finite number > 0")
+    for name, number, least in (("budget", budget, 1), ("seed", seed, 0)):
+        if not isinstance(number, Integral) or number < least:
+            raise ValueError(f"{name}: found {number!r}; expected an integer >= {least}")
     held = dict(fixed or {})
     for name in held:
         _check("fixed", name, tuple(DECLARATIONS[objective].weights))
@@ -162,7 +197,7 @@ def check_solver(
         if case is not None:
             found = _counterexample(solve, name, case, tol, sum(problems.values()))
             break
-    counts = verdicts["right"], verdicts["declined"], verdicts["undecided"]
+    counts = (verdicts[verdict] for verdict in ("right", "trivial", "declined", "undecided"))
     return SolverReport(objective, design, tol, problems, *counts, found)
 
 
@@ -360,27 +395,31 @@ class _Judged:
     @property
     def verdict(self) -> str:
         if self.right:
-            return "right"
+            zero = self.minimum.declared.at_zero - self.minimum.value <= self.promise
+            return "trivial" if zero else "right"
         return "undecided" if not self.wrong else "declined" if self.answer.warned else "wrong"
 
 
 def _run(solve: Callable[..., Any], case: Case, declared: Declared) -> _Answer:
     """What the solver answers; it may not change what it is given."""
     data = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in case.data.items()}
-    weights = {k: v for k, v in case.parameters.items() if k != "fit_intercept"}
-    if case.parameters["fit_intercept"]:
-        weights["fit_intercept"] = True
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            answer = solve(**data, **weights)
-    except Exception as error:
+            answer = solve(**data, **_keywords(case))
+    except (Exception, SystemExit) as error:
         raise _Wrong(f"raises {type(error).__name__}: {error}") from error
     for name, value in case.data.items():
         if not np.array_equal(data[name], value, equal_nan=value.dtype.kind == "f"):
             raise _Wrong(f"writes into its argument {name}")
     said = " ".join(f"{w.category.__name__}: {w.message}" for w in caught)
     return _Answer(*_read(answer, declared), warned="converge" in said.lower())
+
+
+def _keywords(case: Case) -> dict[str, Any]:
+    """The weights and the graph, and the intercept where there is one."""
+    intercept = {"fit_intercept": True} if case.parameters["fit_intercept"] else {}
+    return {k: v for k, v in case.parameters.items() if k != "fit_intercept"} | intercept
 
 
 def _read(answer: Any, declared: Declared) -> tuple[dict[str, Floats], float | None]:
@@ -394,19 +433,27 @@ def _read(answer: Any, declared: Declared) -> tuple[dict[str, Floats], float | N
         gap = answer.get("gap")
         given = {name: answer[name] for name in names if name in answer}
     elif isinstance(answer, tuple):
-        given = dict(zip(names, answer, strict=False))
+        if len(answer) != len(names):
+            raise _Wrong(f"returns a tuple of {len(answer)}; expected {', '.join(names)}")
+        given = dict(zip(names, answer, strict=True))
     else:
         given = {names[0]: answer}
     if set(given) != set(names):
         raise _Wrong(f"returns {sorted(given)}; expected {', '.join(names)}")
-    parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
+    try:
+        if any(np.iscomplexobj(part) for part in given.values()):
+            raise TypeError("complex numbers")
+        parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
+        claim = None if gap is None else float(gap)
+    except (TypeError, ValueError) as error:
+        raise _Wrong(f"returns what is no matrix of real numbers: {error}") from error
     shape = (declared.n_features, declared.n_tasks)
     for name, part in parts.items():
         if part.shape != shape:
             raise _Wrong(f"returns {name} of shape {part.shape}; expected {shape}, features x tasks")
         if not np.isfinite(part).all():
             raise _Wrong(f"returns NaN or infinity in {name}")
-    return parts, None if gap is None else float(gap)
+    return parts, claim
 
 
 def _judge(case: Case, answer: _Answer, tol: float, declared: Declared | None = None) -> _Judged:
@@ -540,7 +587,10 @@ def _counterexample(
     judged = _judge(case, answer, tol, declared)
     excess = _over(judged.above, declared.at_zero)
     diagnosis = _diagnosis(solve, case, judged, tol)
-    return Counterexample(family, case, text, diagnosis, judged.minimum.bracket, excess, tried)
+    known = judged.minimum
+    return Counterexample(
+        family, case, text, diagnosis, known.bracket, excess, tried, answer.parts, known.parts
+    )
 
 
 def _diagnosis(solve: Callable[..., Any], case: Case, judged: _Judged, tol: float) -> str:
@@ -562,8 +612,8 @@ def _diagnosis(solve: Callable[..., Any], case: Case, judged: _Judged, tol: floa
     if judged.wrong:
         support = np.asarray(sum(judged.answer.parts.values())) != 0
         best = np.asarray(sum(judged.minimum.parts.values())) != 0
-        right = np.array_equal(support, best)
-        notes.append("the right support, not converged" if right else "another support")
+        early = ", not converged" if judged.above <= EARLY * at_zero else ""
+        notes.append(f"the right support{early}" if np.array_equal(support, best) else "another support")
     names = SPARSITY[case.objective]
     if len(names) == 2 and case.parameters[names[0]] != case.parameters[names[1]]:
         equal = replace(case, parameters={**case.parameters, names[1]: case.parameters[names[0]]})
@@ -590,8 +640,8 @@ def _others(case: Case) -> Iterator[tuple[str, Case]]:
         yield "without intercept", replace(case, parameters={**parameters, "fit_intercept": False})
     graph = parameters.get("graph")
     if isinstance(graph, np.ndarray | list):
-        roots = np.sqrt(graph) if isinstance(graph, np.ndarray) else [(i, j, g**0.5) for i, j, g in graph]
-        yield "graph weights not squared", replace(case, parameters={**parameters, "graph": roots})
+        for power, text in ((0.5, "graph weights not squared"), (0.0, "all graph weights 1")):
+            yield text, replace(case, parameters={**parameters, "graph": _powers(graph, power)})
     texts: dict[float, list[str]] = {}  # the same factor may have several reasons, where there is one row
     for factor, text in ((2.0, "1/2"), (0.5, "2"), (N, "1/N"), (2 * N, "1/(2N)"), (N / 2, "2/N")):
         texts.setdefault(float(factor), []).append(text)
@@ -601,8 +651,18 @@ def _others(case: Case) -> Iterator[tuple[str, Case]]:
     for factor in (2.0, 0.5):
         for names in (sparsity, *([name] for name in smooth)):
             yield f"{' and '.join(names)} times {factor:g}", _times(case, names, factor)
+    if "X_expert" in data:
+        for factor in (2.0, 0.5):
+            yield f"lam1 times {factor:g}", _times(case, ["lam1"], factor)
     for name in (*sparsity, *smooth):
         yield f"{name} = 0", _times(case, [name], 0.0)
+
+
+def _powers(graph: Any, power: float) -> Any:
+    """The graph with powers of its weights; what is no edge stays none."""
+    if isinstance(graph, np.ndarray):
+        return np.where(graph > 0, np.power(graph, power), 0.0)
+    return [(edge[0], edge[1], (edge[2] if len(edge) == 3 else 1.0) ** power) for edge in graph]
 
 
 def _over(value: float, zero: float) -> float:

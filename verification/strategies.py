@@ -34,6 +34,7 @@ __all__ = [
     "expert_matrices",
     "factors",
     "indicator_labels",
+    "literal",
     "sample_weights",
     "targets",
     "task_graphs",
@@ -83,26 +84,29 @@ class Case:
 
     def code(self) -> str:
         """Python that builds and verifies this case."""
-        arguments = ", ".join(f"{k}={_literal(v)}" for k, v in self.parameters.items())
-        data = ",\n    ".join(f"{k}={_literal(v)}" for k, v in self.data.items())
+        return self.posed("verify") + "print(verify(model, **data))"
+
+    def posed(self, imported: str) -> str:
+        """Python that builds the estimator ``model`` and the arguments of its ``fit``, ``data``."""
+        arguments = ", ".join(f"{k}={literal(v)}" for k, v in self.parameters.items())
+        data = ",\n    ".join(f"{k}={literal(v)}" for k, v in self.data.items())
         return (
             "import numpy as np\n"
             f"{'import scipy.sparse as sp' + chr(10) if any(map(sp.issparse, self.data.values())) else ''}"
             f"from fista import {self.objective}\n"
-            "from verification import verify\n"
+            f"from verification import {imported}\n"
             f"model = {self.objective}({arguments})\n"
             f"data = dict(\n    {data},\n)\n"
-            "print(verify(model, **data))"
         )
 
     def __repr__(self) -> str:
         return "\n" + self.code() + "\n"
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """An expression that evaluates to the value, bit for bit."""
     if isinstance(value, sp.csr_array):
-        return f"sp.csr_array({_literal(value.toarray())})"
+        return f"sp.csr_array({literal(value.toarray())})"
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "f":
             return f"np.array({value.tolist()!r})".replace("nan", "np.nan")

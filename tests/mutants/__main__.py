@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(None if caught is None else asdict(caught)))
         return 0
     chosen = [k for k, m in enumerate(MUTANTS) if not options.only or options.only.lower() in m.name.lower()]
+    if not chosen:
+        print(f"--only: found no mutant with {options.only!r} in its name", file=sys.stderr)
+        return 2
     checks = {str(MUTANTS[k].check): k for k in reversed(chosen)}
     with ThreadPoolExecutor(options.jobs) as pool:
         clean = [pool.submit(_run, k, False) for k in checks.values()]
@@ -62,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = {k: future.result() for k, future in zip(chosen, planted, strict=True)}
     for k, caught in found.items():
         print(f"{'found' if caught else 'NOT FOUND'}: {MUTANTS[k].name}")
-        print(f"    {MUTANTS[k].check}: {caught or 'nothing'}")
+        found_what = f"after {caught.after}, {caught.size}: {caught.text}" if caught else "nothing"
+        print(f"    {MUTANTS[k].check}: {found_what}")
     missed = sum(caught is None for caught in found.values())
     print(f"{len(found)} mutants, {len(found) - missed} found by the check that is meant for them")
     if not options.only and not missed and not false:

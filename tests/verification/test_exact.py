@@ -306,6 +306,7 @@ def test_other_data_are_refused(capsys, files):
     status, out, _ = run(capsys, files / "proof.json", "--data", files / "data.npz")
     assert status == 1
     assert "WRONG: data: the array 'crowd y' is another" in out
+    assert "proved" not in out  # what is refused is not said to be proved
 
 
 def test_every_digit_counts(files):
@@ -337,6 +338,21 @@ def test_what_is_no_certificate_is_refused(capsys, files, content):
     status, _, err = run(capsys, files / "proof.json", "--data", files / "data.npz")
     assert status == 2
     assert "proof.json" in err
+
+
+@pytest.mark.parametrize("claim", ["nan", "little"])
+def test_what_is_no_number_is_refused_with_the_digest_mended(files, claim):
+    proof = load(files / "proof.json")
+    object.__setattr__(proof, "gap", claim)
+    proof.save(files / "proof.json")
+    with pytest.raises(ValueError, match="found no certificate"):
+        load(files / "proof.json")
+
+
+def test_a_file_of_something_else_is_not_shown(capsys, files):
+    status, _, err = run(capsys, files / "data.npz", "--data", files / "data.npz")
+    assert status == 2
+    assert len(err) < 400 + len(str(files))
 
 
 def test_a_file_is_not_left_half_written(files, monkeypatch):

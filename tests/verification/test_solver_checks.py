@@ -1,6 +1,7 @@
 """`check_solver` passes right solvers, and finds small problems that wrong ones get wrong."""
 
 import doctest
+import sys
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -38,7 +39,8 @@ def test_fista_passes(objective, design):
     assert report.passed, str(report)
     assert bool(report)
     assert sum(report.problems.values()) >= 48
-    assert report.proved == sum(report.problems.values())
+    assert report.proved + report.trivial == sum(report.problems.values())
+    assert report.proved >= 12
 
 
 @pytest.mark.parametrize(("objective", "solver"), [(o, s) for o in OBJECTIVES for s in solvers_for(o)])
@@ -178,6 +180,11 @@ MANNERS = {
     "of shape": lambda X, y, **weights: np.zeros((y.shape[1] + 1, X.shape[1])),
     "NaN or infinity": lambda X, y, **weights: zeros(X, y) + np.nan,
     "returns [];": lambda X, y, **weights: {"V": zeros(X, y)},
+    "returns a tuple of 2; expected W": lambda X, y, **weights: (zeros(X, y), zeros(X, y)),
+    "no matrix of real numbers: complex": lambda X, y, **weights: zeros(X, y) + 1j,
+    "no matrix of real numbers: could not convert": lambda X, y, **weights: "hello",
+    "no matrix of real numbers: float() argument": lambda X, y, **weights: fista.MTLasso(),
+    "raises SystemExit": lambda X, y, **weights: sys.exit(3),
     "writes into its argument y": writes,
     "claims a gap": lambda X, y, **weights: {"W": zeros(X, y), "gap": 0.0},
 }
@@ -222,7 +229,7 @@ def test_who_says_so_breaks_no_promise():
     report = check_solver(short, "MTLasso", budget=30)
     assert report.passed
     assert report.declined > 0
-    assert report.proved + report.declined == sum(report.problems.values()) == 30
+    assert report.proved + report.trivial + report.declined == sum(report.problems.values()) == 30
     assert f"not converged, and said so: {report.declined}" in str(report)
     assert not check_solver(partial(short, warn=False), "MTLasso", budget=30)
 
@@ -252,17 +259,66 @@ def test_the_same_seed_finds_the_same_and_what_is_found_is_code():
     first, second = (check_solver(ista, "MTLasso", budget=60, seed=5) for _ in range(2))
     assert str(first) == str(second)
     namespace = {}
-    exec(first.counterexample.case.code().replace("print(verify(model, **data))", ""), namespace)
+    exec(first.counterexample.case.posed("verify"), namespace)
     assert namespace["model"].get_params()["alpha"] == first.counterexample.case.parameters["alpha"]
 
 
-def test_wrong_calls():
-    with pytest.raises(ValueError, match="objective: found 'Ridge'"):
-        check_solver(ista, "Ridge")
-    with pytest.raises(ValueError, match="design: found 'both'"):
-        check_solver(ista, "MTLasso", design="both")
-    with pytest.raises(ValueError, match="takes: found 'weights'"):
-        check_solver(ista, "MTLasso", takes=("weights",))
+WRONG_CALLS = {
+    "objective: found 'Ridge'": {"objective": "Ridge"},
+    "design: found 'both'": {"design": "both"},
+    "takes: found 'weights'": {"takes": ("weights",)},
+    "takes: found 'X_expert'; expected a tuple": {"takes": "X_expert"},
+    "tol: found -1; expected a finite number > 0": {"tol": -1},
+    "tol: found 0; expected a finite number > 0": {"tol": 0},
+    "budget: found 0; expected an integer >= 1": {"budget": 0},
+    "budget: found 1.5; expected an integer >= 1": {"budget": 1.5},
+    "seed: found 'a'; expected an integer >= 0": {"seed": "a"},
+    "solve: found MTLasso; expected a function": {"solve": fista.MTLasso()},
+}
+
+
+@pytest.mark.parametrize("message", WRONG_CALLS)
+def test_wrong_calls(message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        check_solver(**{"solve": ista, "objective": "MTLasso", **WRONG_CALLS[message]})
+
+
+def test_problems_that_zero_solves_prove_nothing():
+    """The first problem of each family is the smallest that there is: X = 0."""
+    report = check_solver(lambda X, y, **weights: zeros(X, y), "MTLasso", budget=6)
+    assert not report.passed
+    assert (report.proved, report.trivial, report.counterexample) == (0, 6, None)
+    assert "nothing was proved" in str(report)
+
+
+def test_the_code_of_a_counterexample_shows_the_failure(capsys):
+    found = check_solver(half, "MTLasso", budget=30).counterexample
+    exec(found.code(), {"solve": half})
+    assert f"{found.optimum.dual:.6g}"[:6] in capsys.readouterr().out
+    assert f"its answer: W = {found.answer['W'].tolist()}" in str(found)
+    assert f"the best known: W = {found.best['W'].tolist()}" in str(found)
+
+
+def half(X, y, alpha, beta):
+    return right(X, y, alpha=2 * alpha, beta=2 * beta).coef_.T
+
+
+def forgets_graph_weights(X, y, graph, **weights):
+    if isinstance(graph, list):
+        graph = [(edge[0], edge[1]) for edge in graph]
+    if isinstance(graph, np.ndarray):
+        graph = (graph > 0).astype(float)
+    return solver_of(fista, "SRMTL", max_iter=10**5)(X, y, graph=graph, **weights)
+
+
+def test_weights_of_edges_that_are_ignored_are_named():
+    report = check_solver(forgets_graph_weights, "SRMTL", budget=300)
+    assert "all graph weights 1" in report.counterexample.diagnosis, str(report)
+
+
+def test_what_has_the_right_support_only_is_not_said_to_be_unfinished():
+    report = check_solver(lambda X, y, **weights: 0.5 * right(X, y, **weights).coef_.T, "MTLasso", budget=60)
+    assert "not converged" not in report.counterexample.diagnosis
 
 
 def test_the_docstrings():

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.linear_model import MultiTaskLasso
 
 import fista
 import formulations
@@ -97,6 +98,26 @@ def test_certify_brackets_any_coefficients():
     assert not far.holds(1e-3)
     assert far.primal >= model.certificate_.dual
     assert far.dual <= model.certificate_.primal
+
+
+def test_certify_takes_a_pair():
+    model = fista.RobustMTL().fit(X, Y)
+    pair = model.parts_["P"], model.parts_["Q"]
+    assert certify(pair, X, Y, objective=model) == certify(model.parts_, X, Y, objective=model)
+
+
+@pytest.mark.parametrize(
+    ("given", "objective", "message"),
+    [
+        (fista.L21MTL(), None, "model_or_W: found L21MTL, not fitted or of another library"),
+        (MultiTaskLasso().fit(X, Y), None, "model_or_W: found MultiTaskLasso, not fitted or of another"),
+        (np.zeros((4, 3)), "L21MTL", "objective: found 'L21MTL'; expected an estimator"),
+        (np.zeros((4, 3)), fista.L21MTL, "objective: found <class 'fista.estimators.L21MTL'>; expected"),
+    ],
+)
+def test_certify_names_what_is_no_answer(given, objective, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        certify(given, X, Y, objective=objective)
 
 
 def test_certify_says_what_it_needs():
