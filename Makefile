@@ -34,7 +34,7 @@ test: $(VENV)/.test  ## lint, types and all tests
 	$(RUN) -m pytest -n auto $(ARGS)
 
 test-deep: $(VENV)/.test  ## thousands of random problems for each objective, design and solver, an hour and a half
-	$(RUN) -m pytest -n auto -m deep -rP tests/verification $(ARGS)
+	$(RUN) -m pytest -n auto -m deep -rP $(ARGS)
 
 test-browser: $(VENV)/.browser  ## the report of a run in a real browser; needs chromium and chromedriver
 	$(RUN) -m pytest -m browser tests/verification/test_page.py $(ARGS)

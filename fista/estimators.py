@@ -519,8 +519,8 @@ class EGMTL(MultiTaskEstimator):
 class MultiTaskRegressor(MultiTaskEstimator):
     """Least squares with any penalty, a ridge and a task graph.
 
-    Minimises ``SSQ(W) + Omega(W) + ridge ||W||_F^2 + sum_edges g^2 ||w_i - w_j||^2``, Omega being the penalty.
-    Where it is a sum over parts of W (`fista.penalties.InfimalConvolution`), the minimum is over these.
+    Minimises ``SSQ(W) + Omega(W) + ridge ||W||_F^2 + sum_edges g^2 ||w_i - w_j||^2``, Omega being the
+    penalty. Where W is a sum of parts (`fista.penalties.InfimalConvolution`), the minimum is over these.
 
     Parameters
     ----------
@@ -581,7 +581,8 @@ class MultiTaskRegressor(MultiTaskEstimator):
         penalty = L1(1.0) if self.penalty is None else self.penalty
         if not isinstance(penalty, Penalty):
             raise TypeError(
-                f"penalty: found {type(penalty).__name__}; expected a fista.penalties.Penalty (derive from it)"
+                f"penalty: found {type(penalty).__name__}; expected a fista.penalties.Penalty "
+                "(derive from it)"
             )
         for name in ("value", "prox"):
             if getattr(type(penalty), name) is getattr(Penalty, name):

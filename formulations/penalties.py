@@ -1,4 +1,4 @@
-"""The library of penalties once more, declared in CVXPY: what a penalty of `fista.penalties` is checked against.
+"""The library of penalties once more, declared in CVXPY: what `fista.penalties` is checked against.
 
 A penalty is recognised by the name of its class and read by its parameters; one's own has a method
 ``expression(W)``, the same penalty of a CVXPY variable (of the list of its parts where it has several).
@@ -48,8 +48,8 @@ def _entry(penalty: Any) -> tuple[Callable[..., Any], Callable[..., list[Any]]]:
         if cls.__name__ in DECLARED:
             return DECLARED[cls.__name__]
     raise TypeError(
-        f"penalty: found {type(penalty).__name__} without expression; expected a method expression(W), or one of "
-        f"{', '.join(sorted(DECLARED))}"
+        f"penalty: found {type(penalty).__name__} without expression; expected a method expression(W), or "
+        f"one of {', '.join(sorted(DECLARED))}"
     )
 
 
@@ -95,7 +95,7 @@ DECLARED: dict[str, tuple[Callable[..., Any], Callable[..., list[Any]]]] = {
     "ExclusiveLasso": (lambda p, W: 0.5 * p.alpha * cp.sum_squares(cp.sum(cp.abs(W), axis=1)), _free),
     "SparseGroupLasso": (_sparse_groups, _free),
     "NonNegativeL1": (lambda p, W: p.alpha * cp.sum(W), lambda p, W: [W >= 0]),
-    "Box": (lambda p, W: cp.Constant(0.0), lambda p, W: [W >= p.low, W <= p.high]),
+    "Box": (lambda p, W: cp.Constant(0.0), lambda p, W: [p.low <= W, p.high >= W]),
     "CappedRows": (lambda p, W: cp.Constant(0.0), lambda p, W: [cp.norm(W, 2, axis=1) <= p.radius]),
     "Simplex": (lambda p, W: cp.Constant(0.0), lambda p, W: [W >= 0, cp.sum(W, axis=0) == p.total]),
     "InfimalConvolution": (

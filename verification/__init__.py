@@ -3,6 +3,7 @@
 from verification.agreement import Bracket, Comparison, Verification, certify, verify
 from verification.exact import ExactCertificate
 from verification.penalty_checks import PenaltyReport, check_penalty
+from verification.prototype import from_expression
 from verification.solver_checks import SolverReport, check_solver, from_estimator
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "check_penalty",
     "check_solver",
     "from_estimator",
+    "from_expression",
     "verify",
 ]

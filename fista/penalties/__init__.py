@@ -2,12 +2,13 @@
 
 With a step s, ``prox(V, s) = argmin_W 1/2 ||W - V||_F^2 + s Omega(W)``. What a certificate needs is one of
 
-- ``polar(G) = sup {<G, W> : Omega(W) <= 1}`` of a norm, weights included, so that Omega is the support function
-  of ``{polar <= 1}``: the set where a dual point must lie;
+- ``polar(G) = sup {<G, W> : Omega(W) <= 1}`` of a norm, weights included, so that Omega is the support
+  function of ``{polar <= 1}``: the set where a dual point must lie;
 - ``conjugate(G) = sup_W <G, W> - Omega(W)`` of anything else.
 
 A penalty of one's own derives from `Penalty`; only ``value`` and ``prox`` must be written. Without polar and
-conjugate there is no duality gap, and the certificate says so. `verification.check_penalty` looks for mistakes.
+conjugate there is no duality gap, and the certificate says so. `verification.check_penalty` looks for
+mistakes.
 """
 
 from fista.penalties.combinations import Blocks, InfimalConvolution, Rotated, latent_groups

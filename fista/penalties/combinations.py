@@ -170,8 +170,8 @@ def latent_groups(
 ) -> InfimalConvolution:
     """The latent group lasso: W is a sum of parts, each on one group of features, and few of them non-zero.
 
-    ``inf {alpha sum_g weight_g ||W_g||_F : sum_g W_g = W, W_g zero outside of group g}``. Groups may overlap; a
-    feature that is in none is zero.
+    ``inf {alpha sum_g weight_g ||W_g||_F : sum_g W_g = W, W_g zero outside of group g}``. Groups may overlap;
+    a feature that is in none is zero.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Box(Penalty):
         self.low, self.high = float(low), float(high)
 
     def value(self, W: Floats) -> float:
-        return 0.0 if np.all((W >= self.low) & (W <= self.high)) else np.inf
+        return 0.0 if np.all((self.low <= W) & (self.high >= W)) else np.inf
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         return np.asarray(np.clip(V, self.low, self.high), dtype=V.dtype)

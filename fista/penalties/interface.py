@@ -24,7 +24,7 @@ TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 
 
 class Penalty:
-    """A convex penalty Omega on coefficients W of shape D x T; derive from it and write ``value`` and ``prox``.
+    """A convex penalty Omega on coefficients W, D x T; derive from it and write ``value`` and ``prox``.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class Penalty:
         must be subadditive, and ``polar(E)`` at least the polar of anything whose entries do not exceed those
         of E >= 0 in size.
     ``conjugate(G, E)``
-        Of anything else: a bound on the largest <G', W> - Omega(W), over W and over all G' within E of G, entry
-        by entry; the conjugate itself where E = 0.
+        Of anything else: a bound on the largest <G', W> - Omega(W), over W and over all G' within E of G,
+        entry by entry; the conjugate itself where E = 0.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Norms of the entries, the rows and the columns of W.
 
-All are absolute norms (or semi-norms where a weight is zero): their polars grow with every ``|G_dt|``, which is
-what lets a certificate bound the effect of rounding.
+All are absolute norms (or semi-norms where a weight is zero): their polars grow with every ``|G_dt|``, which
+is what lets a certificate bound the effect of rounding.
 """
 
 from __future__ import annotations

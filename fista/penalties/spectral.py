@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 class TraceNorm(_GroupNorm):
     """alpha * the sum of the singular values of W: the tasks share a subspace of few dimensions.
 
-    Its polar is the spectral norm. Of matrices that are >= 0 that is monotone, so that it bounds the effect of
-    rounding like the polar of an absolute norm.
+    Its polar is the spectral norm. Of matrices that are >= 0 that is monotone, so that it bounds the effect
+    of rounding like the polar of an absolute norm.
 
     References
     ----------

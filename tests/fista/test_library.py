@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fista import MTLasso, MultiTaskRegressor, RobustMTL, SRMTL
+from fista import SRMTL, MTLasso, MultiTaskRegressor, RobustMTL
 from fista.penalties import (
     L1,
     Blocks,
@@ -86,14 +86,14 @@ def transposed(self, V, step):
 
 CONSTRAINTS = ("Box", "CappedRows", "Simplex")  # their prox knows no step
 FAULTS = [
-    (name, fault)
+    pytest.param(name, fault, id=f"{name}, {fault.__name__}", marks=[pytest.mark.deep] * (k > 0))
     for name in PENALTIES
-    for fault in (doubled, inverted, a_little_off, transposed)
+    for k, fault in enumerate((a_little_off, transposed, doubled, inverted))
     if not (name in CONSTRAINTS and fault in (doubled, inverted))
 ]
 
 
-@pytest.mark.parametrize(("name", "fault"), FAULTS, ids=lambda v: v if isinstance(v, str) else v.__name__)
+@pytest.mark.parametrize(("name", "fault"), FAULTS)
 def test_a_wrong_prox_is_found(name, fault):
     penalty = PENALTIES[name]
     cls = type("Faulty" + type(penalty).__name__, (type(penalty),), {"prox": fault})
@@ -101,7 +101,7 @@ def test_a_wrong_prox_is_found(name, fault):
     faulty.__dict__.update(vars(penalty))
     report = check_penalty(faulty, n_features=D, n_tasks=T, examples=20)
     assert not report.passed
-    assert {f.check for f in report.findings} & {"argmin", "nonexpansive", "subgradient", "conjugate"}
+    assert all(max(finding.shape[-2:]) <= D for finding in report.findings)
 
 
 def cvxpy_minimum(penalty, X, Y, ridge, edges=()):
@@ -118,9 +118,21 @@ def cvxpy_minimum(penalty, X, Y, ridge, edges=()):
 
 
 @EVERY
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_brackets_overlap_with_cvxpy(name, data):
+    check_brackets(name, data)
+
+
+@pytest.mark.deep
+@EVERY
+@settings(max_examples=200, derandomize=False)
+@given(data=st.data())
+def test_brackets_overlap_with_cvxpy_at_length(name, data):
+    check_brackets(name, data)
+
+
+def check_brackets(name, data):
     """CLARABEL's value is within 1e-7 F(0) of the minimum; ours brackets it."""
     penalty = PENALTIES[name]
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
