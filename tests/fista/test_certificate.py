@@ -391,3 +391,22 @@ def test_shapes_and_order_of_the_dual_point(name):
             shapes["graph"] = (len(WEIGHTS[name]["graph"]), 4)
         assert {key: value.shape for key, value in point.items()} == shapes
         assert shape_of(model, 4, 3) == problem_of(model, X, y, **data).shape
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("name", ["MTLasso", "L21MTL", "SRMTL"])
+@pytest.mark.parametrize("max_iter", [1, 2, 5])
+def test_the_elastic_net_dual_is_scaled_for_the_best(name, design, max_iter):
+    """Where the quick scales do not do, no multiple of the dual point gives a better bound.
+
+    The bisection leaves 2^-24 of the scale, and the bound is flat at the best: of second order in that.
+    """
+    model, X, y, data = make(name, design, tol=0.0, max_iter=max_iter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, **data)
+    explicit, proof = Explicit(model, X, y, **data), model.certificate_
+    theta = explicit.theta(proof.dual_point)
+    best = max(explicit.dual(s * theta) for s in np.linspace(0.5, 1.5, 101))
+    slack = explicit.slack(list(model.parts_.values())) + proof.rounding
+    assert proof.dual >= best - slack - 2.0**-40 * explicit.at_zero()
