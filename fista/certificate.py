@@ -12,6 +12,9 @@ r = b - M w. Then, with G = M'r, the gap needs no difference of large numbers:
     gap(s) = 1/2 (1 - s)^2 ||r||^2 + Omega(W) - s <W, G>                                   (beta = 0)
            ... + beta ||W||^2 + dist(s G, {polar <= 1})^2 / (4 beta)                          (beta > 0)
 
+For a penalty that is no norm the conjugate takes the place of the dual ball: gap(s) has Omega*(s G) besides,
+and with a ridge min_u Omega*(u) + ||s G - u||^2 / (4 beta), for which any u will do.
+
 Only the part of r in the range of M needs scaling: theta = r - (1 - s) M (M'M)^+ G has M'theta = s G too, and
 gap(s) with <G, (M'M)^+ G> for ||r||^2, which is far less where weights are small. That takes a design of full
 rank and an eigendecomposition, made once it costs no more than the iterations so far.
@@ -26,8 +29,8 @@ where M is rank-deficient, ``reason`` says that the gap holds for an M within ro
 Rounding. Sums of n terms carry a relative error of at most gamma_n = n u / (1 - n u). With the magnitudes
 A = ||b|| + sum_d ||M_.d|| |w_d| (before centring), the computed residual is within gamma A of b - M w, and
 the computed G is within E = gamma ||M_.d|| ||r|| of M'r. Feasibility is claimed only for polar(G) + polar(E)
-(polars of absolute norms are monotone and subadditive), so that D is a true lower bound; what is left is
-the error of the value itself, which is returned as ``rounding``.
+(polars of absolute norms are monotone and subadditive), and a conjugate is the largest within E of G, so that
+D is a true lower bound; what is left is the error of the value itself, which is returned as ``rounding``.
 """
 
 from __future__ import annotations
