@@ -43,7 +43,7 @@ mutants: $(VENV)/.test  ## plant 73 mistakes, one at a time, and have each found
 	$(RUN) -m tests.mutants $(ARGS)
 
 mutants-all: $(VENV)/.mutation  ## mutate solver, penalties and certificate everywhere, and list what survives
-	$(RUN) -m mutmut run $(ARGS); $(RUN) -m mutmut results
+	$(RUN) -m mutmut run $(ARGS) && $(RUN) -m mutmut results
 
 bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
 	$(RUN) benchmarks/speed.py $(ARGS)

@@ -70,6 +70,10 @@ SOLVERS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+#: An answer, whose worth is for its certificate to say.
+INACCURATE = (cp.OPTIMAL_INACCURATE, cp.settings.USER_LIMIT)
+
+
 class OracleError(RuntimeError):
     """The conic solver gave no usable answer."""
 
@@ -259,24 +263,21 @@ class Compiled:
     def _run(self, solver: str, warm_start: bool) -> str:
         if solver not in cp.installed_solvers():
             raise OracleError(f"{solver} is not installed; CVXPY found {cp.installed_solvers()}")
+        usable = None  # the last settings that left an answer, if not an optimal one
         for settings in SOLVERS[solver]:
-            try:
-                with warnings.catch_warnings():
-                    # Their news is in the status, which is reported below in our own words.
-                    warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-                    warnings.filterwarnings("ignore", message=".*[Cc]onverged to an inaccurate")
-                    self.problem.solve(solver=solver, warm_start=warm_start, **settings)
-            except cp.error.SolverError as failure:
-                error: Exception | None = failure
-            else:
-                error = None
+            error = self._try(solver, warm_start, settings)
+            if error is None:
                 if self.problem.status == cp.OPTIMAL:
                     break
+                if self.problem.status in INACCURATE:
+                    usable = settings
+        if error is not None and usable is not None:
+            error = self._try(solver, warm_start, usable)
         if error is not None:
             status = self.problem.status or "solver_error"
             raise OracleError(f"{solver} failed on {self.name}, status {status!r}") from error
         status = str(self.problem.status)
-        if status in (cp.OPTIMAL_INACCURATE, cp.settings.USER_LIMIT):
+        if status in INACCURATE:
             warnings.warn(
                 f"{solver} ended with status {status!r} on {self.name}: see certificate_ for how "
                 "near the answer is",
@@ -286,6 +287,18 @@ class Compiled:
         elif status != cp.OPTIMAL:
             raise OracleError(f"{solver} ended with status {status!r} on {self.name}")
         return status
+
+    def _try(self, solver: str, warm_start: bool, settings: dict[str, Any]) -> Exception | None:
+        """Solve with some settings; return the error where the solver gives up."""
+        try:
+            with warnings.catch_warnings():
+                # Their news is in the status, which is reported in our own words.
+                warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+                warnings.filterwarnings("ignore", message=".*[Cc]onverged to an inaccurate")
+                self.problem.solve(solver=solver, warm_start=warm_start, **settings)
+        except cp.error.SolverError as failure:
+            return failure  # type: ignore[no-any-return]
+        return None
 
     def _multipliers(self, weights: dict[str, Any], primed: dict[str, Any]) -> dict[str, Array]:
         """Return the dual point of the solver's own multipliers, in the user's units."""

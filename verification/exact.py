@@ -237,14 +237,17 @@ def load(path: str | Path) -> ExactCertificate:
 def check(certificate: ExactCertificate, data: Data) -> list[str]:
     """Prove a certificate anew on the data; return what is wrong with it, which is nothing if it is true."""
     found, claimed = fingerprints(data), certificate.data
-    wrong = []
+    wrong: list[str] = []
     for name in sorted(found.keys() | claimed.keys()):
         if found.get(name) != claimed.get(name):
             differs = "missing" if name not in found else "another" if name in claimed else "new"
             wrong.append(f"data: the array {name!r} is {differs}")
     if wrong:
         return wrong
-    proved = enclose(certificate.statement, data, certificate.point, precision=certificate.precision)
+    try:
+        proved = enclose(certificate.statement, data, certificate.point, precision=certificate.precision)
+    except ValueError as error:
+        return [str(error)]
     for name, upper in (("primal", True), ("dual", False), ("gap", True), ("at_zero", False)):
         ours, theirs = Decimal(getattr(proved, name)), Decimal(getattr(certificate, name))
         if (theirs < ours) if upper else (theirs > ours):
@@ -272,8 +275,48 @@ def enclose(statement: Statement, data: Data, point: Point, *, precision: int = 
     precision : int
         Bits of the balls.
     """
+    _refuse_nonsense(statement, data, point, precision)
     with _flint().ctx.workprec(precision):
         return _enclose(statement, data, point, precision)
+
+
+def _refuse_nonsense(statement: Statement, data: Data, point: Point, precision: int) -> None:
+    """What is not an objective on these data, with coefficients and a dual point for it, has no proof."""
+    D, T = data.n_features, data.n_tasks
+    if statement.objective not in OBJECTIVES:
+        raise ValueError(f"objective: found {statement.objective!r}; expected one of {', '.join(OBJECTIVES)}")
+    objective = OBJECTIVES[statement.objective]
+    wanted = {name for _, name in objective.norms.values()}
+    wanted |= {name for name in (objective.ridge, objective.graph, objective.expert) if name}
+    if set(statement.weights) != wanted:
+        raise ValueError(f"weights: found {sorted(statement.weights)}; expected {sorted(wanted)}")
+    for name, value in statement.weights.items():
+        weight = np.asarray(value, dtype=np.float64)
+        if weight.shape not in ((), (T,)) or not np.all((weight >= 0) & np.isfinite(weight)):
+            raise ValueError(f"{name}: found {value!r}; expected a finite weight >= 0, or one a task")
+    for i, j, g in statement.edges:
+        if not (isinstance(i, int) and isinstance(j, int) and 0 <= i < T and 0 <= j < T and i != j):
+            raise ValueError(f"edges: found ({i!r}, {j!r}); expected two of the {T} tasks")
+        if not (isinstance(g, int | float) and 0 <= g < np.inf):
+            raise ValueError(f"edges: found the weight {g!r}; expected a finite number >= 0")
+    if [str(t) for t in statement.tasks] != [str(t) for t in data.labels.tolist()]:
+        raise ValueError(
+            f"tasks: found {statement.tasks}; expected {data.labels.tolist()}, those of the data"
+        )
+    if set(point.parts) != set(objective.norms):
+        raise ValueError(f"parts: found {sorted(point.parts)}; expected {sorted(objective.norms)}")
+    shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+        **{name: (part, (D, T)) for name, part in point.parts.items()},
+        "dual": (point.dual, (D, T)),
+        "scales": (np.asarray(point.scales), (len(groups_of(statement, T)),)),
+    }
+    if point.intercept is not None:
+        shapes["intercept"] = (point.intercept, (T,))
+    for name, (array, shape) in shapes.items():
+        if array.dtype.kind not in "fi" or array.shape != shape or not np.all(np.isfinite(array)):
+            raise ValueError(f"{name}: found shape {array.shape}; expected {shape}, finite numbers")
+    if not (isinstance(precision, int) and 2 <= precision <= 10_000):
+        raise ValueError(f"precision: found {precision!r}; expected a number of bits")
 
 
 @dataclass(frozen=True)

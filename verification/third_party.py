@@ -14,6 +14,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,6 @@ _SPAMS: dict[str, Any] = {
         'looked at every `it0=100` of `max_it=1000` iterations; `L0=1.0`, the first L, "should be small '
         'enough" (SPAMS, fistaFlat)'
     ),
-    "promise": 1e-6,
     "tight": {"tol": 1e-9, "max_it": 100_000, "it0": 10, "L0": 1e-14},
 }
 
@@ -437,7 +437,10 @@ class Finding:
         if found is None:
             more = [f"{self.report.declined} declined"] if self.report.declined else []
             more += [f"{self.report.undecided} undecided"] if self.report.undecided else []
-            return f"held on {tried}" + (f" ({', '.join(more)})" if more else "")
+            if not self.report.passed:
+                return f"nothing proved on {tried} ({', '.join(more) or 'W = 0 would do'})"
+            kept = self.report.proved + self.report.trivial
+            return f"held on {kept} of {tried}" + (f" ({', '.join(more)})" if more else "")
         if found.optimum is None:  # no coefficients to speak of
             return f"problem {found.tried}: {found.text.split(':')[0]}"
         above = f"{found.excess:.1e} F(0)" if np.isfinite(found.excess) else "more than F(0) = 0"
@@ -480,7 +483,7 @@ def _said(solve: Callable[..., Any], found: Counterexample) -> tuple[str, ...]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            solve(**found.case.data, **found.case.parameters)
+            solve(**deepcopy({**found.case.data, **found.case.parameters}))
         except Exception:  # it is in the text of the counterexample
             return ()
     return tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught))

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print(f"--only: found no mutant with {options.only!r} in its name", file=sys.stderr)
         return 2
-    checks = {str(MUTANTS[k].check): k for k in reversed(chosen)}
+    checks = {repr(MUTANTS[k].check): k for k in reversed(chosen)}
     with ThreadPoolExecutor(options.jobs) as pool:
         clean = [pool.submit(_run, k, False) for k in checks.values()]
         planted = [pool.submit(_run, k, True) for k in chosen]

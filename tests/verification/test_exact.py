@@ -340,6 +340,49 @@ def test_what_is_no_certificate_is_refused(capsys, files, content):
     assert "proof.json" in err
 
 
+def forged(name, proof):
+    """A file with a valid digest that states something else than an objective and coefficients for it."""
+    statement, point = proof.statement, proof.point
+    (part,) = point.parts
+    T = len(statement.tasks)
+    return {
+        "a negative weight": lambda: statement.weights.update({next(iter(statement.weights)): -1.0}),
+        "an extra part": lambda: point.parts.update({"Z": point.parts[part].copy()}),
+        "a negative edge": lambda: statement.edges.append((0, 1, -1.0)),
+        "an edge that leads nowhere": lambda: statement.edges.append((0, T, 1.0)),
+        "another objective": lambda: object.__setattr__(statement, "objective", "Nope"),
+        "another weight": lambda: statement.weights.update(delta=1.0),
+        "a short dual point": lambda: object.__setattr__(point, "dual", point.dual[:1]),
+        "too many scales": lambda: object.__setattr__(point, "scales", [*point.scales, 1.0]),
+        "bits that are no number": lambda: object.__setattr__(proof, "precision", "128"),
+        "other tasks": lambda: object.__setattr__(statement, "tasks", ["zz"] * T),
+    }[name]()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a negative weight",
+        "an extra part",
+        "a negative edge",
+        "an edge that leads nowhere",
+        "another objective",
+        "another weight",
+        "a short dual point",
+        "too many scales",
+        "bits that are no number",
+        "other tasks",
+    ],
+)
+def test_what_is_no_statement_has_no_proof(files, name):
+    proof = load(files / "proof.json")
+    data = read_data(**dict(np.load(files / "data.npz")), task_labels=proof.statement.tasks)
+    forged(name, proof)
+    proof.save(files / "forged.json")
+    (finding,) = check(load(files / "forged.json"), data)
+    assert "expected" in finding
+
+
 @pytest.mark.parametrize("claim", ["nan", "little"])
 def test_what_is_no_number_is_refused_with_the_digest_mended(files, claim):
     proof = load(files / "proof.json")

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import sklearn.linear_model as linear
 
 import fista
@@ -16,9 +17,10 @@ from fista.penalties import L1, RowL1Linf
 from verification import check_solver, from_estimator, solver_checks
 from verification.agreement import INCONCLUSIVE, solvers_for
 from verification.report import MOST_INCONCLUSIVE
-from verification.strategies import DESIGNS, OBJECTIVES
+from verification.strategies import DESIGNS, OBJECTIVES, Case
 
 DATA = ("tasks", "sample_weight", "X_expert", "y_expert", "tasks_expert", "sample_weight_expert")
+X2 = np.array([[1.0, 0.5], [0.0, 2.0]])
 EVERYTHING = ("sample_weight", "fit_intercept", "X_expert")
 
 
@@ -274,6 +276,7 @@ WRONG_CALLS = {
     "budget: found 1.5; expected an integer >= 1": {"budget": 1.5},
     "seed: found 'a'; expected an integer >= 0": {"seed": "a"},
     "solve: found MTLasso; expected a function": {"solve": fista.MTLasso()},
+    "fixed: found beta = -1; expected a finite weight": {"fixed": {"beta": -1}},
 }
 
 
@@ -281,6 +284,58 @@ WRONG_CALLS = {
 def test_wrong_calls(message):
     with pytest.raises((TypeError, ValueError), match=message):
         check_solver(**{"solve": ista, "objective": "MTLasso", **WRONG_CALLS[message]})
+
+
+def of_small_problems(wrong):
+    """Right on problems of up to three rows, which are most of the first."""
+    return lambda X, y, **weights: right(X, y, **weights) if len(X) < 4 else wrong(X, y, **weights)
+
+
+def test_coefficients_that_overflow_are_wrong():
+    huge = of_small_problems(lambda X, y, **weights: zeros(X, y) + 1e200)
+    report = check_solver(huge, "MTLasso", budget=60)
+    assert not report.passed
+    assert report.counterexample.diagnosis == "it is no better than W = 0"
+
+
+def test_a_warning_that_it_has_converged_is_no_excuse():
+    def proud(X, y, **weights):
+        warnings.warn("converged in 7 iterations", UserWarning, stacklevel=1)
+        return zeros(X, y)
+
+    assert check_solver(of_small_problems(proud), "MTLasso", budget=60).counterexample is not None
+
+
+@pytest.mark.parametrize("graph", [[(0, 1, 0.5)], np.array([[0.0, 2.0], [2.0, 0.0]])])
+def test_what_is_written_into_weights_is_seen(graph):
+    def writes(X, y, graph, **weights):
+        model = fista.SRMTL(graph=graph, **weights, max_iter=10**5).fit(X, y)
+        if not isinstance(graph, str):
+            graph *= 0
+        return model
+
+    case = Case("SRMTL", {"graph": graph, "alpha": 1.0, "fit_intercept": False}, {"X": X2, "y": X2})
+    with pytest.raises(solver_checks._Wrong, match="writes into its argument graph"):
+        solver_checks._verdict(writes, case, 1e-6)
+
+
+def test_a_solver_that_is_right_at_times_is_found():
+    rng = np.random.default_rng(0)
+
+    def wavers(X, y, **weights):
+        return right(X, y, **weights).coef_.T + (rng.random() < 0.2)
+
+    report = check_solver(wavers, "MTLasso", budget=60)
+    assert report.counterexample is not None
+    assert isinstance(str(report), str)
+
+
+def test_a_sparse_answer_is_read_and_a_gap_of_nan_is_not():
+    assert check_solver(lambda X, y, **w: sp.csr_array(right(X, y, **w).coef_.T), "MTLasso", budget=30)
+    report = check_solver(
+        lambda X, y, **w: {"W": right(X, y, **w).coef_.T, "gap": np.nan}, "MTLasso", budget=6
+    )
+    assert "claims a gap that is NaN" in str(unsure)
 
 
 def test_problems_that_zero_solves_prove_nothing():
