@@ -335,7 +335,7 @@ def test_a_sparse_answer_is_read_and_a_gap_of_nan_is_not():
     report = check_solver(
         lambda X, y, **w: {"W": right(X, y, **w).coef_.T, "gap": np.nan}, "MTLasso", budget=6
     )
-    assert "claims a gap that is NaN" in str(unsure)
+    assert "claims a gap that is NaN" in str(report)
 
 
 def test_problems_that_zero_solves_prove_nothing():
