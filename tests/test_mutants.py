@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "mutants.md"
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
 def test_it_can_be_planted(mutant, tmp_path):
     path = tmp_path / mutant.path
-    path.parent.mkdir()
+    path.parent.mkdir(parents=True)
     shutil.copy(ROOT / mutant.path, path)
     before = path.read_text()
     plant(mutant, tmp_path)
@@ -54,7 +54,7 @@ def test_a_mutant_that_is_not_found_is_told(capsys, monkeypatch):
 
 def test_a_piece_of_text_that_is_not_there_is_refused(tmp_path):
     path = tmp_path / MUTANTS[0].path
-    path.parent.mkdir()
+    path.parent.mkdir(parents=True)
     path.write_text("")
     with pytest.raises(ValueError, match="found 0 times in fista/solver"):
         plant(MUTANTS[0], tmp_path)
