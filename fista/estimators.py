@@ -547,8 +547,8 @@ class MultiTaskRegressor(MultiTaskEstimator):
     >>> from fista.penalties import TraceNorm
     >>> model = MultiTaskRegressor(TraceNorm(2.0)).fit([[1.0, 0.0], [0.0, 1.0]], [[3.0, 3.0], [0.0, 0.1]])
     >>> model.coef_.round(2)
-    array([[2.51, 0.04],
-           [2.48, 0.04]])
+    array([[2.29, 0.04],
+           [2.29, 0.04]])
     """
 
     def __init__(
