@@ -14,6 +14,7 @@ from typing import Any
 
 import fista
 from formulations.data import read_data
+from verification import progress
 from verification.agreement import SOLVERS, solvers_for, verify
 from verification.datasets import DataSet, random_sets, read_csv, read_npz, real_sets
 from verification.exact import check, load
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted = False
     try:
         for k, (objective, data, level) in enumerate(problems):
-            _progress(f"{k + 1}/{len(problems)} {objective} on {data.name} ({data.design})")
+            progress.show(f"{k + 1}/{len(problems)} {objective} on {data.name} ({data.design})")
             solvers = [s for s in solvers_for(objective) if s in options.solvers]
             model = _model(objective, data, level)
             report.add(data.name, level, verify(model, solvers=solvers, **data.arguments(objective)))
@@ -55,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TypeError, ValueError) as error:
         if options.data is None:
             raise
-        _progress("")
+        progress.show("")
         print(f"mtl-verify: {options.data}: {error}", file=sys.stderr)
         return 2
-    _progress("")
+    progress.show("")
     print(report.table())
     for finding in report.findings():
         print(finding)
@@ -220,12 +221,6 @@ def _model(objective: str, data: DataSet, level: float) -> Any:
     model = getattr(fista, objective)(**graph)
     unit = model.lambda_max(**data.arguments(objective))
     return model.set_params(**dict.fromkeys(SPARSITY[objective], level * unit))
-
-
-def _progress(text: str) -> None:
-    """One line that is written over, on a terminal only."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

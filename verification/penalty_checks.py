@@ -24,18 +24,17 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 import cvxpy as cp
 import numpy as np
-from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
 from numpy.typing import NDArray
 
 from fista.penalties.interface import gauge, gauge_bound
 from formulations.penalties import constraints, expression, is_declared
+from verification.search import Search
 
 __all__ = ["Finding", "PenaltyReport", "check_penalty"]
 
@@ -196,28 +195,13 @@ def _smallest(
     axes: tuple[int, ...],
     phases: tuple[Phase, ...],
 ) -> tuple[_Probe, str, int] | None:
-    tried, failed = 0, False
-
-    def violated(probe: _Probe) -> bool:
-        nonlocal tried, failed
-        tried += not failed
-        fails = _violation(penalty, check, probe) is not None
-        failed |= fails
-        return fails
-
-    quiet = settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=phases,
-    )
-    try:
-        probe = find(strategy, violated, settings=quiet, random=Random(seed))
-    except NoSuchExample:
+    search = Search[_Probe](lambda probe: _violation(penalty, check, probe) is not None)
+    probe = search.smallest(strategy, examples=examples, seed=seed, phases=phases)
+    if probe is None:
         return None
-    probe = _trimmed(probe, violated, axes)
-    return probe, _violation(penalty, check, probe) or "seen once, but not when tried again", tried
+    probe = _trimmed(probe, search, axes)
+    text = _violation(penalty, check, probe) or "seen once, but not when tried again"
+    return probe, text, search.tried
 
 
 def _trimmed(probe: _Probe, violated: Callable[[_Probe], bool], axes: tuple[int, ...]) -> _Probe:

@@ -16,13 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
-from random import Random
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky, NoSuchExample
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
@@ -32,6 +29,7 @@ import formulations
 from formulations import OBJECTIVES as DECLARATIONS
 from formulations import Declared, declare
 from verification.agreement import Bracket
+from verification.search import Search
 from verification.strategies import DESIGNS, GRAPH, OBJECTIVES, RIDGE, SPARSITY, Case, cases, literal
 
 __all__ = ["Counterexample", "SolverReport", "check_solver", "from_estimator"]
@@ -198,11 +196,12 @@ def check_solver(
     verdicts: Counter[str] = Counter()
     found = None
     for name, family in FAMILIES.items():
-        search = _Search(solve, tol, verdicts)
+        search = _search(solve, tol, verdicts)
         strategy = family(objective, design).map(lambda case: _as_taken(case, takes, held))
-        case = search.smallest(strategy, max(budget // len(FAMILIES), 1), seed)
+        case = search.smallest(strategy, examples=max(budget // len(FAMILIES), 1), seed=seed)
         problems[name] = search.tried
         if case is not None:
+            case = _trimmed(case, search)
             found = _counterexample(solve, name, case, tol, sum(problems.values()))
             break
     counts = (verdicts[verdict] for verdict in ("right", "trivial", "declined", "undecided"))
@@ -333,6 +332,10 @@ def _as_taken(case: Case, takes: tuple[str, ...], fixed: Mapping[str, float]) ->
 
 class _Wrong(Exception):
     """The solver broke its promise; the message says how."""
+
+    def __init__(self, text: str, judged: _Judged | None = None) -> None:
+        super().__init__(text)
+        self.judged = judged  # where there were coefficients to judge
 
 
 class _Minimum:
@@ -501,63 +504,31 @@ def _verdict(solve: Callable[..., Any], case: Case, tol: float) -> _Judged:
         relative = _over(judged.above, declared.at_zero)
         raise _Wrong(
             f"F(W) = {judged.value:.8g}, but {judged.minimum.value:.8g} is attained: "
-            f"it is {relative:.2g} F(0) too high, promised is {tol:g}"
+            f"it is {relative:.2g} F(0) too high, promised is {tol:g}",
+            judged,
         )
     room = declared.rounding(answer.parts) + judged.minimum.rounding
     if answer.gap is not None and judged.above > answer.gap + room:
         raise _Wrong(
-            f"claims a gap of {answer.gap:.3g}, but F(W) is {judged.above:.3g} above what is attained"
+            f"claims a gap of {answer.gap:.3g}, but F(W) is {judged.above:.3g} above what is attained",
+            judged,
         )
     return judged
 
 
-def _broken(solve: Callable[..., Any], case: Case, tol: float) -> str | None:
-    try:
-        _verdict(solve, case, tol)
-    except _Wrong as wrong:
-        return str(wrong)
-    return None
+def _search(solve: Callable[..., Any], tol: float, verdicts: Counter[str]) -> Search[Case]:
+    """A search for a problem that the solver gets wrong, which counts the verdicts until the first."""
 
-
-@dataclass
-class _Search:
-    """The problems of one family, until the first that the solver gets wrong."""
-
-    solve: Callable[..., Any]
-    tol: float
-    verdicts: Counter[str]
-    tried: int = 0
-    failed: bool = False
-    last: Case | None = None  # that it got wrong
-
-    def broken(self, case: Case) -> bool:
-        """Whether the solver gets it wrong; what is tried after that is made of the same problem."""
-        self.tried += not self.failed
+    def broken(case: Case) -> bool:
         try:
-            judged = _verdict(self.solve, case, self.tol)
+            judged = _verdict(solve, case, tol)
         except _Wrong:
-            self.failed, self.last = True, case
-        else:
-            self.verdicts[judged.verdict] += not self.failed
-            return False
-        return True
+            return True
+        verdicts[judged.verdict] += search.last is None
+        return False
 
-    def smallest(self, strategy: st.SearchStrategy[Case], examples: int, seed: int) -> Case | None:
-        """The smallest case that the solver gets wrong, if one is found."""
-        quiet = settings(
-            max_examples=examples,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.shrink),
-        )
-        try:
-            case = find(strategy, self.broken, settings=quiet, random=Random(int(seed)))
-        except NoSuchExample:
-            return None
-        except Flaky:  # the solver gets the same problem right at one time and wrong at another
-            return self.last
-        return _trimmed(case, self.broken)
+    search = Search(broken)
+    return search
 
 
 def _trimmed(case: Case, broken: Callable[[Case], bool]) -> Case:
@@ -608,18 +579,18 @@ def _smaller(case: Case) -> Iterator[Case]:
 def _counterexample(
     solve: Callable[..., Any], family: str, case: Case, tol: float, tried: int
 ) -> Counterexample:
-    text = _broken(solve, case, tol) or "seen once, but not when tried again"
-    declared = declare(case.model(), **case.data)
+    judged: _Judged | None
     try:
-        answer = _run(solve, case, declared)
-    except _Wrong:
+        text, judged = "seen once, but not when tried again", _verdict(solve, case, tol)
+    except _Wrong as wrong:
+        text, judged = str(wrong), wrong.judged
+    if judged is None:
         return Counterexample(family, case, text, "", None, np.inf, tried)
-    judged = _judge(case, answer, tol, declared)
-    excess = _over(judged.above, declared.at_zero)
-    diagnosis = _diagnosis(solve, case, judged, tol)
     known = judged.minimum
+    excess = _over(judged.above, known.declared.at_zero)
+    diagnosis = _diagnosis(solve, case, judged, tol)
     return Counterexample(
-        family, case, text, diagnosis, known.bracket, excess, tried, answer.parts, known.parts
+        family, case, text, diagnosis, known.bracket, excess, tried, judged.answer.parts, known.parts
     )
 
 

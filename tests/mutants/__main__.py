@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.mutants.catalogue import MUTANTS, Mutant
 from tests.mutants.checks import Caught
+from verification import progress
 from verification.files import whole_file
 
 ROOT = Path(__file__).parents[2]
@@ -53,12 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clean = [pool.submit(_run, k, False) for k in checks.values()]
         planted = [pool.submit(_run, k, True) for k in chosen]
         for k, (name, future) in enumerate(zip(checks, clean, strict=True)):
-            _progress(f"nothing planted: {k + 1}/{len(checks)} {name}")
+            progress.show(f"nothing planted: {k + 1}/{len(checks)} {name}")
             future.result()
         for k, future in enumerate(planted):
-            _progress(f"{k + 1}/{len(chosen)} {MUTANTS[chosen[k]].name}")
+            progress.show(f"{k + 1}/{len(chosen)} {MUTANTS[chosen[k]].name}")
             future.result()
-    _progress("")
+    progress.show("")
     false = [name for name, f in zip(checks, clean, strict=True) if f.result() is not None]
     for name in false:
         print(f"FOUND SOMETHING WHERE NOTHING IS PLANTED: {name}")
@@ -129,12 +130,6 @@ def table(found: dict[int, Caught | None]) -> str:
         cells += [caught.after, caught.size.replace("|", "\\|")] if caught else ["not found", ""]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _progress(text: str) -> None:
-    """One line that is written over, on a terminal only."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,18 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, find, settings
-from hypothesis.errors import NoSuchExample
 from sklearn.exceptions import ConvergenceWarning
 
 import fista
 from fista import penalties
+from tests.verification.solvers import solver_of
 from verification import check_penalty, check_solver, verify
+from verification.search import Search
 from verification.strategies import Case, cases
 
 __all__ = ["Caught", "Check", "Claims", "Oracle", "Penalty", "Solver", "Tests"]
-
-DATA = ("tasks", "sample_weight", "X_expert", "y_expert", "tasks_expert", "sample_weight_expert")
 
 
 @dataclass(frozen=True)
@@ -61,12 +58,9 @@ class Solver:
         return Caught(_count(found.tried, "problem"), _size(found.case), text)
 
     def _solve(self, X: Any, y: Any, **keywords: Any) -> Any:
-        data = {k: v for k, v in keywords.items() if k in DATA}
-        weights = {k: v for k, v in keywords.items() if k not in DATA}
-        model = getattr(fista, self.objective)(**weights, max_iter=self.max_iter)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return model.fit(X, y, **data)
+            return solver_of(fista, self.objective, max_iter=self.max_iter)(X, y, **keywords)
 
 
 @dataclass(frozen=True)
@@ -107,28 +101,12 @@ class _Drawn:
         raise NotImplementedError
 
     def __call__(self) -> Caught | None:
-        tried, failed = 0, False
-
-        def found(case: Case) -> bool:
-            nonlocal tried, failed
-            tried += not failed
-            fails = bool(self.wrong(case))
-            failed |= fails
-            return fails
-
-        quiet = settings(
-            max_examples=self.examples,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.shrink),
-        )
+        search = Search[Case](lambda case: bool(self.wrong(case)))
         strategy = cases(self.objective, self.design, max_condition=3)
-        try:
-            case = find(strategy, found, settings=quiet, random=Random(1))
-        except NoSuchExample:
+        case = search.smallest(strategy, examples=self.examples, seed=1)
+        if case is None:
             return None
-        return Caught(_count(tried, "problem"), _size(case), self.wrong(case))
+        return Caught(_count(search.tried, "problem"), _size(case), self.wrong(case))
 
 
 class Claims(_Drawn):

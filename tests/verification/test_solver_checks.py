@@ -14,23 +14,14 @@ import sklearn.linear_model as linear
 import fista
 import formulations
 from fista.penalties import L1, RowL1Linf
+from tests.verification.solvers import solver_of
 from verification import check_solver, from_estimator, solver_checks
 from verification.agreement import INCONCLUSIVE, solvers_for
 from verification.report import MOST_INCONCLUSIVE
 from verification.strategies import DESIGNS, OBJECTIVES, Case
 
-DATA = ("tasks", "sample_weight", "X_expert", "y_expert", "tasks_expert", "sample_weight_expert")
 X2 = np.array([[1.0, 0.5], [0.0, 2.0]])
 EVERYTHING = ("sample_weight", "fit_intercept", "X_expert")
-
-
-def solver_of(package, objective, **settings):
-    def solve(X, y, **keywords):
-        data = {k: v for k, v in keywords.items() if k in DATA}
-        weights = {k: v for k, v in keywords.items() if k not in DATA}
-        return getattr(package, objective)(**weights, **settings).fit(X, y, **data)
-
-    return solve
 
 
 @pytest.mark.parametrize("design", DESIGNS)
