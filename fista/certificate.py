@@ -35,6 +35,7 @@ D is a true lower bound; what is left is the error of the value itself, which is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -266,29 +267,14 @@ def _norm_gap(
     bound = problem.polar(G) + (problem.polar_bound(E) if E is not None else 0.0)
     limit = np.minimum(1.0 / np.maximum(bound, TINY), 2.0)
     scale = np.minimum(np.maximum(1.0 + fit / np.maximum(energy, TINY), 0.0), limit)
-    if not problem.is_norm:
-        return _fenchel_gap(problem, G, energy, omega, E, fit, [np.minimum(limit, 1.0), scale])
-    gap = 0.5 * np.square(1.0 - scale) * energy + omega - scale * fit
-    return np.maximum(gap, 0.0), scale
 
+    def gap(s: Scalars) -> Scalars:
+        paid = problem.conjugate(G, E, s)
+        return np.asarray(0.5 * np.square(1.0 - s) * energy + omega + paid - s * fit)
 
-def _fenchel_gap(
-    problem: Problem,
-    G: Floats,
-    energy: Scalars,
-    omega: Scalars,
-    E: Floats | None,
-    fit: Scalars,
-    scales: list[Scalars],
-) -> tuple[Scalars, Scalars]:
-    """Without a ridge and with a conjugate that is more than 0 or inf: the better of some scales."""
-
-    def gap(s: Scalars) -> float:
-        paid = problem.conjugate(s * G, None if E is None else s * E)
-        return float(0.5 * np.square(1.0 - s) * energy + omega + paid - s * fit)
-
-    found = min((gap(s), float(s)) for s in scales)
-    return max(found[0], 0.0), found[1]
+    if problem.is_norm:  # then that is the best
+        return np.maximum(gap(scale), 0.0), scale
+    return _best_of(gap, [np.minimum(limit, 1.0), scale])
 
 
 def _ridge_gap(
@@ -317,7 +303,7 @@ def _ridge_gap(
         beyond = s * G - inside
         distance = np.sqrt(problem.inner(beyond, beyond)) + np.abs(s) * error
         smooth = 0.5 * np.square(1.0 - s) * energy + beta * square
-        paid = 0.0 if problem.is_norm else problem.conjugate(inside, None)
+        paid = problem.conjugate(inside)
         return np.asarray(smooth + omega + paid - s * fit + np.square(distance) / (4 * beta))
 
     augmented = np.maximum(energy + 2 * beta * square, TINY)
@@ -332,9 +318,14 @@ def _ridge_gap(
             slope = (middle - 1.0) * energy - fit + problem.inner(beyond, G) / (2 * beta)
             low, high = np.where(slope < 0, middle, low), np.where(slope < 0, high, middle)
         candidates.append(0.5 * (low + high))
-    gaps = np.stack([np.asarray(gap(s)) for s in candidates])
+    return _best_of(gap, candidates)
+
+
+def _best_of(gap: Callable[[Scalars], Scalars], scales: list[Scalars]) -> tuple[Scalars, Scalars]:
+    """The smallest of the gaps at some scales, and the scale that has it."""
+    gaps = np.stack([np.asarray(gap(s)) for s in scales])
     choice = gaps.argmin(axis=0)
-    scale = np.take_along_axis(np.stack(candidates), choice[None], axis=0)[0]
+    scale = np.take_along_axis(np.stack(scales), choice[None], axis=0)[0]
     return np.maximum(gaps.min(axis=0), 0.0), scale
 
 

@@ -104,9 +104,11 @@ class Problem:
         """At least the polar of anything whose entries do not exceed those of E >= 0 in size."""
         return self.penalty.task_polars(E) if self.separable else gauge_bound(self.penalty, E)  # type: ignore[attr-defined]
 
-    def conjugate(self, G: Floats, E: Floats | None) -> float:
-        """The largest conjugate within E of G, where the polar is at most 1."""
-        return conjugate_of(self.penalty, G, np.zeros_like(G) if E is None else E)
+    def conjugate(self, G: Floats, E: Floats | None = None, scale: Scalars = 1.0) -> float:
+        """The largest conjugate within scale E of scale G, where the polar is at most 1: 0 for a norm."""
+        if self.is_norm:
+            return 0.0
+        return conjugate_of(self.penalty, scale * G, np.zeros_like(G) if E is None else scale * E)
 
     def beyond(self, G: Floats) -> Floats:
         """What G has beyond the u of least Omega*(u) + ||G - u||^2 / (4 beta): 2 beta prox(G / (2 beta))."""
@@ -136,7 +138,7 @@ class Problem:
         if not self.has_dual or self.lambda_max() > 1:
             return False
         return self.is_norm or bool(
-            self.penalty.value(np.zeros(self.shape)) + self.conjugate(self.loss.linear, None) <= 0
+            self.penalty.value(np.zeros(self.shape)) + self.conjugate(self.loss.linear) <= 0
         )
 
     def start(self) -> Floats:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.interface import Penalty, conjugate_of, gauge, gauge_bound, has_dual, read_weight
+from fista.penalties.interface import (
+    Penalty,
+    conjugate_of,
+    gauge,
+    gauge_bound,
+    has_dual,
+    read_partition,
+    read_weight,
+    split,
+)
 from fista.penalties.norms import Frobenius
 
 __all__ = ["Blocks", "InfimalConvolution", "OnRows", "Rotated", "latent_groups"]
@@ -26,9 +35,13 @@ class _Combination(Penalty):
         """What each of the penalties is to see of a dual matrix."""
         raise NotImplementedError
 
+    def _bounds(self, E: Floats) -> list[Floats]:
+        """At least the entries of `_pieces` of anything whose entries do not exceed those of E in size."""
+        return self._pieces(E)
+
     def __getattr__(self, name: str) -> Any:
         # There is a polar or a conjugate where the parts have them; a norm has no use for a conjugate.
-        if name in ("polar", "polar_bound", "conjugate") and "penalties" in self.__dict__:
+        if name in ("polar", "polar_bound", "conjugate") and self.__dict__:
             if not all(has_dual(p) for p in self.penalties):
                 raise AttributeError(f"{type(self).__name__}: a part has neither polar nor conjugate")
             if name != "conjugate" or any(hasattr(p, "conjugate") for p in self.penalties):
@@ -39,10 +52,10 @@ class _Combination(Penalty):
         return max(gauge(p, A) for p, A in zip(self.penalties, self._pieces(G), strict=True))
 
     def _bound(self, E: Floats) -> float:
-        return max(gauge_bound(p, A) for p, A in zip(self.penalties, self._pieces(E), strict=True))
+        return max(gauge_bound(p, A) for p, A in zip(self.penalties, self._bounds(E), strict=True))
 
     def _conjugate(self, G: Floats, E: Floats) -> float:
-        pieces = zip(self.penalties, self._pieces(G), self._pieces(E), strict=True)
+        pieces = zip(self.penalties, self._pieces(G), self._bounds(E), strict=True)
         return float(sum(conjugate_of(p, A, B) for p, A, B in pieces))
 
 
@@ -108,12 +121,9 @@ class Blocks(_Combination):
     def __init__(self, rows: Sequence[Sequence[int]], penalties: Sequence[Any]) -> None:
         if len(rows) != len(penalties):
             raise ValueError(f"penalties: found {len(penalties)}; expected {len(rows)}, one a block of rows")
-        every = sorted(d for block in rows for d in block)
-        if every != list(range(len(every))):
-            raise ValueError(f"rows: found the features {every}; expected each of 0, 1, ... exactly once")
         if any(p.n_parts > 1 for p in penalties):
             raise ValueError("penalties: found one of several parts; expected penalties of one")
-        self.rows, self.penalties = [list(block) for block in rows], tuple(penalties)
+        self.rows, self.penalties = read_partition("rows", rows), tuple(penalties)
 
     def value(self, W: Floats) -> float:
         return float(sum(p.value(A) for p, A in zip(self.penalties, self._pieces(W), strict=True)))
@@ -129,10 +139,7 @@ class Blocks(_Combination):
         return free
 
     def _pieces(self, G: Floats) -> list[Floats]:
-        n = sum(map(len, self.rows))
-        if len(G) != n:
-            raise ValueError(f"rows: found blocks of {n} features; expected {len(G)}, as many as W has")
-        return [G[block] for block in self.rows]
+        return split("rows", self.rows, G)
 
 
 class OnRows(_Combination):
@@ -144,13 +151,6 @@ class OnRows(_Combination):
     @property
     def penalties(self) -> tuple[Any, ...]:  # type: ignore[override]
         return (self.penalty,)
-
-    def __getattr__(self, name: str) -> Any:
-        if "penalty" not in self.__dict__:
-            raise AttributeError(name)
-        if name in ("polar", "polar_bound", "conjugate") and hasattr(self.penalty, name):
-            return {"polar": self._polar, "polar_bound": self._bound, "conjugate": self._conjugate}[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def value(self, W: Floats) -> float:
         others = np.delete(W, self.rows, axis=0)
@@ -193,7 +193,7 @@ def latent_groups(
     return InfimalConvolution(*parts)
 
 
-class Rotated(Penalty):
+class Rotated(_Combination):
     """Omega(Q'W) for an orthogonal Q, D x D: a penalty in another basis of the features."""
 
     def __init__(self, penalty: Any, Q: Floats) -> None:
@@ -205,6 +205,10 @@ class Rotated(Penalty):
         if penalty.n_parts > 1:
             raise ValueError("penalty: found one of several parts; expected one of one")
         self.penalty, self.Q = penalty, Q
+
+    @property
+    def penalties(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return (self.penalty,)
 
     def value(self, W: Floats) -> float:
         return float(self.penalty.value(self.Q.T @ W))
@@ -219,14 +223,8 @@ class Rotated(Penalty):
         free: NDArray[np.bool_] = self.penalty.unpenalised(n_tasks)
         return free
 
-    def __getattr__(self, name: str) -> Callable[..., float]:
-        if name in ("polar", "polar_bound", "conjugate") and "penalty" in self.__dict__:
-            inner = getattr(self.penalty, name, None)
-            if name == "polar_bound" and inner is None:
-                inner = getattr(self.penalty, "polar", None)
-            if inner is not None:
-                turned, size = self.Q.T, np.abs(self.Q.T)
-                if name == "conjugate":
-                    return lambda G, E: inner(turned @ G, size @ E)
-                return lambda A: inner((turned if name == "polar" else size) @ A)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+    def _pieces(self, G: Floats) -> list[Floats]:
+        return [self.Q.T @ G]
+
+    def _bounds(self, E: Floats) -> list[Floats]:
+        return [np.abs(self.Q.T) @ E]

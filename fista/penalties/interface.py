@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Self
 
@@ -15,8 +16,10 @@ __all__ = [
     "gauge",
     "gauge_bound",
     "has_dual",
+    "read_partition",
     "read_weight",
     "read_weights",
+    "split",
 ]
 
 Floats = NDArray[np.float64]
@@ -148,3 +151,19 @@ def read_weight(name: str, value: float) -> float:
     if not isinstance(weight, float):
         raise ValueError(f"{name}: found an array of shape {weight.shape}; expected one number")
     return weight
+
+
+def read_partition(name: str, groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Groups of features of which every feature is in exactly one."""
+    every = sorted(d for group in groups for d in group)
+    if every != list(range(len(every))):
+        raise ValueError(f"{name}: found the features {every}; expected each of 0, 1, ... exactly once")
+    return [list(group) for group in groups]
+
+
+def split(name: str, groups: list[list[int]], W: Floats) -> list[Floats]:
+    """The rows of each group."""
+    n = sum(map(len, groups))
+    if len(W) != n:
+        raise ValueError(f"{name}: found {n} features; expected {len(W)}, as many as W has")
+    return [W[group] for group in groups]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.interface import TINY, Penalty, read_weight
+from fista.penalties.interface import TINY, Penalty, read_partition, read_weight, split
 
 __all__ = ["SparseGroupLasso"]
 
@@ -30,17 +30,11 @@ class SparseGroupLasso(Penalty):
     """
 
     def __init__(self, groups: Sequence[Sequence[int]], alpha: float = 1.0, beta: float = 1.0) -> None:
-        every = sorted(d for group in groups for d in group)
-        if every != list(range(len(every))):
-            raise ValueError(f"groups: found the features {every}; expected each of 0, 1, ... exactly once")
-        self.groups = [list(group) for group in groups]
+        self.groups = read_partition("groups", groups)
         self.alpha, self.beta = read_weight("alpha", alpha), read_weight("beta", beta)
 
     def _of_groups(self, W: Floats) -> list[tuple[Floats, float]]:
-        n = sum(map(len, self.groups))
-        if len(W) != n:
-            raise ValueError(f"groups: found {n} features; expected {len(W)}, as many as W has")
-        return [(W[group], self.beta * float(np.sqrt(len(group)))) for group in self.groups]
+        return [(A, self.beta * float(np.sqrt(len(A)))) for A in split("groups", self.groups, W)]
 
     def value(self, W: Floats) -> float:
         norms = sum(weight * float(np.linalg.norm(A)) for A, weight in self._of_groups(W))
