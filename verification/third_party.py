@@ -215,31 +215,38 @@ _PYPROXIMAL_CALL = (
     "np.zeros(T * D), **settings).reshape(T, D).T"
 )
 
+
+def _like_scikit_learn(module: str, options: str, net: str, library: dict[str, Any]) -> tuple[Subject, ...]:
+    """The three estimators that scikit-learn has and others took over; ``net`` calls its ElasticNet."""
+
+    def subject(name: str, objective: str, call: str, mapping: str, **rest: Any) -> Subject:
+        return Subject(
+            name=f"{module}.{name}",
+            objective=objective,
+            imports=f"from {module} import {name}",
+            call=call,
+            mapping=mapping,
+            **rest,
+            **library,
+        )
+
+    lasso = _columns(f"Lasso(a / (2 * N), {options}).fit(X, y).coef_")
+    rows = f"MultiTaskLasso(alpha / (2 * N), {options}).fit(X, Y).coef_.T"
+    return (
+        subject("Lasso", "STLasso", lasso, _SKLEARN_LASSO),
+        subject("ElasticNet", "MTLasso", net, _SKLEARN_NET),
+        subject("MultiTaskLasso", "L21MTL", rows, _SKLEARN_LASSO, fixed=_NO_RIDGE),
+    )
+
+
+_NET_BY_COLUMNS = _columns(f"ElasticNet({_elastic(_PLAIN)}).fit(X, y).coef_")
+
 SUBJECTS: tuple[Subject, ...] = (
-    Subject(
-        name="sklearn.linear_model.Lasso",
-        objective="STLasso",
-        imports="from sklearn.linear_model import Lasso",
-        call=_columns(f"Lasso(a / (2 * N), {_INTERCEPT}).fit(X, y).coef_"),
-        mapping=_SKLEARN_LASSO,
-        **_SKLEARN,
-    ),
-    Subject(
-        name="sklearn.linear_model.ElasticNet",
-        objective="MTLasso",
-        imports="from sklearn.linear_model import ElasticNet",
-        call=f"np.atleast_2d(ElasticNet({_elastic(_INTERCEPT)}).fit(X, Y).coef_).T",
-        mapping=_SKLEARN_NET,
-        **_SKLEARN,
-    ),
-    Subject(
-        name="sklearn.linear_model.MultiTaskLasso",
-        objective="L21MTL",
-        imports="from sklearn.linear_model import MultiTaskLasso",
-        call=f"MultiTaskLasso(alpha / (2 * N), {_INTERCEPT}).fit(X, Y).coef_.T",
-        mapping=_SKLEARN_LASSO,
-        fixed=_NO_RIDGE,
-        **_SKLEARN,
+    *_like_scikit_learn(
+        "sklearn.linear_model",
+        _INTERCEPT,
+        f"np.atleast_2d(ElasticNet({_elastic(_INTERCEPT)}).fit(X, Y).coef_).T",
+        _SKLEARN,
     ),
     Subject(
         name="sklearn.linear_model.MultiTaskElasticNet",
@@ -249,56 +256,8 @@ SUBJECTS: tuple[Subject, ...] = (
         mapping=_SKLEARN_NET,
         **_SKLEARN,
     ),
-    Subject(
-        name="skglm.Lasso",
-        objective="STLasso",
-        imports="from skglm import Lasso",
-        call=_columns(f"Lasso(a / (2 * N), {_PLAIN}).fit(X, y).coef_"),
-        mapping=_SKLEARN_LASSO,
-        **_SKGLM,
-    ),
-    Subject(
-        name="skglm.ElasticNet",
-        objective="MTLasso",
-        imports="from skglm import ElasticNet",
-        call=_columns(f"ElasticNet({_elastic(_PLAIN)}).fit(X, y).coef_"),
-        mapping=_SKLEARN_NET,
-        **_SKGLM,
-    ),
-    Subject(
-        name="skglm.MultiTaskLasso",
-        objective="L21MTL",
-        imports="from skglm import MultiTaskLasso",
-        call=f"MultiTaskLasso(alpha / (2 * N), {_PLAIN}).fit(X, Y).coef_.T",
-        mapping=_SKLEARN_LASSO,
-        fixed=_NO_RIDGE,
-        **_SKGLM,
-    ),
-    Subject(
-        name="celer.Lasso",
-        objective="STLasso",
-        imports="from celer import Lasso",
-        call=_columns(f"Lasso(a / (2 * N), {_PLAIN}).fit(X, y).coef_"),
-        mapping=_SKLEARN_LASSO,
-        **_CELER,
-    ),
-    Subject(
-        name="celer.ElasticNet",
-        objective="MTLasso",
-        imports="from celer import ElasticNet",
-        call=_columns(f"ElasticNet({_elastic(_PLAIN)}).fit(X, y).coef_"),
-        mapping=_SKLEARN_NET,
-        **_CELER,
-    ),
-    Subject(
-        name="celer.MultiTaskLasso",
-        objective="L21MTL",
-        imports="from celer import MultiTaskLasso",
-        call=f"MultiTaskLasso(alpha / (2 * N), {_PLAIN}).fit(X, Y).coef_.T",
-        mapping=_SKLEARN_LASSO,
-        fixed=_NO_RIDGE,
-        **_CELER,
-    ),
+    *_like_scikit_learn("skglm", _PLAIN, _NET_BY_COLUMNS, _SKGLM),
+    *_like_scikit_learn("celer", _PLAIN, _NET_BY_COLUMNS, _CELER),
     Subject(
         name="celer.homotopy.mtl_path",
         objective="L21MTL",
