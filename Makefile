@@ -5,7 +5,8 @@ RUN := $(VENV)/bin/python
 
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
-	verification.exact verification.penalty_checks verification.solver_checks verification.third_party
+	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
+	verification.prototype formulations.penalties
 
 .DEFAULT_GOAL := help
 .PHONY: help verify test test-deep test-browser mutants mutants-all bench third-party docs lint clean
@@ -39,7 +40,7 @@ test-deep: $(VENV)/.test  ## thousands of random problems for each objective, de
 test-browser: $(VENV)/.browser  ## the report of a run in a real browser; needs chromium and chromedriver
 	$(RUN) -m pytest -m browser tests/verification/test_page.py $(ARGS)
 
-mutants: $(VENV)/.test  ## plant 73 mistakes, one at a time, and have each found (docs/mutants.md), some minutes
+mutants: $(VENV)/.test  ## plant known mistakes, one at a time, and have each found (docs/mutants.md), some minutes
 	$(RUN) -m tests.mutants $(ARGS)
 
 mutants-all: $(VENV)/.mutation  ## mutate solver, penalties and certificate everywhere, and list what survives

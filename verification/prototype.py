@@ -89,11 +89,8 @@ class Prototype(Penalty):
 
     @cached_property
     def _proximal(self) -> tuple[Any, Any, Any, Any]:
-        W, V, step = (
-            self._variable(),
-            cp.Parameter((self.n_features, self.n_tasks)),
-            cp.Parameter(nonneg=True),
-        )
+        W, step = self._variable(), cp.Parameter(nonneg=True)
+        V = cp.Parameter((self.n_features, self.n_tasks))
         objective = 0.5 * cp.sum_squares(W - V) + step * self.expression(W)
         return W, V, step, cp.Problem(cp.Minimize(objective))
 
@@ -121,13 +118,9 @@ class Prototype(Penalty):
         if step == 0:
             return V.copy()
         W, parameter, length, problem = self._proximal
-        # In units of V, so that the solver sees numbers of size 1 whatever the data are.
-        size = float(np.abs(V).max(initial=0.0)) or 1.0
-        if self.is_norm:
-            parameter.value, length.value = self._checked(V) / size, float(step) / size
-        else:
-            size = 1.0
-            parameter.value, length.value = self._checked(V), float(step)
+        # A norm in units of V, so that the solver sees numbers of size 1 whatever the data are.
+        size = (float(np.abs(V).max(initial=0.0)) if self.is_norm else 0.0) or 1.0
+        parameter.value, length.value = self._checked(V) / size, float(step) / size
         self._solve(problem, "prox")
         return np.asarray(size * W.value, dtype=V.dtype)
 

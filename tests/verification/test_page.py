@@ -204,11 +204,14 @@ def test_trajectories_are_those_of_the_fit_and_its_certificates(objective):
     assert way.gaps[-1] <= way.tol
     for n in way.iterations[:: max(len(way.iterations) // 4, 1)]:
         stopped = getattr(fista, objective)(**{**model.get_params(), "max_iter": int(n)})
-        found = verify(stopped, **data, solvers=()).bracket.relative_gap
+        result = verify(stopped, **data, solvers=())
+        found = result.bracket.relative_gap
         if objective == "STLasso":
             found = largest_of_the_tasks(stopped, data)
         expected = way.gaps[list(way.iterations).index(n)]
-        assert found == pytest.approx(expected, rel=1e-4, abs=1e-12)
+        # The same dual point: what is left is the rounding of the two evaluations.
+        room = 2 * (result.bracket.rounding + result.certificate.rounding) / result.bracket.at_zero
+        assert abs(found - expected) <= min(room, 1e-4 * expected + 1e-12)
 
 
 def largest_of_the_tasks(model, data):

@@ -12,6 +12,7 @@ from fista import MultiTaskRegressor
 from fista.penalties import ExclusiveLasso, RowL1Linf, RowL21, Slope, SparseGroupLasso, TraceNorm
 from formulations.penalties import expression
 from verification import check_penalty, from_expression
+from verification.prototype import TRUSTED
 
 D, T = 4, 3
 BY_HAND = {
@@ -63,11 +64,16 @@ def test_an_inexact_prox_cannot_break_the_promise(name, monkeypatch):
 def test_its_pieces_belong_together():
     """To the accuracy of a conic solver only: the bounds on rounding of `check_penalty` are not for them."""
     penalty, V = prototype("trace"), np.arange(12.0).reshape(D, T)
+    # Strong convexity allows sqrt(2 gap), 1e-4 here. An interior-point method ends far below what it was
+    # asked for, since its last steps are quadratic; 1e-7 of the largest entry is asked of it.
     np.testing.assert_allclose(penalty.prox(V, 2.0), BY_HAND["trace"].prox(V, 2.0), atol=1e-7 * 12)
-    assert BY_HAND["trace"].polar(V) <= penalty.polar(V) <= BY_HAND["trace"].polar(V) * (1 + 1e-7)
+    # An upper bound: TRUSTED above what CVXPY finds, which is within TRUSTED of the truth.
+    most = (1 + TRUSTED) ** 2
+    assert BY_HAND["trace"].polar(V) <= penalty.polar(V) <= BY_HAND["trace"].polar(V) * most
     none = prototype("exclusive")
+    # That of the conjugate is allowed TRUSTED of its value and of <G, W>, which is twice the value here.
     bound = BY_HAND["exclusive"].conjugate(V, 0 * V)
-    assert bound <= none.conjugate(V, 0 * V) <= bound * (1 + 1e-7)
+    assert bound <= none.conjugate(V, 0 * V) <= bound * (1 + 5 * TRUSTED)
     assert not hasattr(none, "polar")
     assert not hasattr(penalty, "conjugate")
 
@@ -87,7 +93,7 @@ def test_the_polar_of_a_semi_norm():
     """Total variation along the tasks: its polar is inf but where the tasks' gradients sum to zero."""
     variation = from_expression(lambda W: 0.5 * cp.sum(cp.abs(cp.diff(W, axis=1))), n_features=2, n_tasks=3)
     assert variation.polar(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])) == np.inf
-    assert variation.polar(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]])) == pytest.approx(2.0, rel=1e-6)
+    assert 2.0 <= variation.polar(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]])) <= 2.0 * (1 + TRUSTED) ** 2
 
 
 def test_it_pickles_without_its_problems():
