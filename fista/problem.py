@@ -15,6 +15,8 @@ from fista.penalties.interface import conjugate_of, gauge, gauge_bound, has_dual
 __all__ = ["Problem"]
 
 Floats = NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 Scalars = float | Floats  # one number, or one a task where the tasks are independent of each other
 
 
@@ -64,11 +66,28 @@ class Problem:
         """<A, B>, one a task where the tasks are independent."""
         return np.einsum("dt,dt->t", A, B) if self.separable else float(np.vdot(A, B))
 
-    def hessian(self, W: Floats) -> Floats:
+    def image(self, W: Floats) -> Floats:
         """The Hessian of the smooth part applied to the sum of the parts, D x T."""
         total = self.total(W)
         HW = self.loss.hessian(total)
         return HW + (2 * self.ridge) * total if self.ridge else HW
+
+    def gradient(self, W: Floats, image: Floats) -> Floats:
+        """That of the smooth part in W, by its image, D x T."""
+        return image - self.loss.linear
+
+    def curvature(self, d: Floats, image_V: Floats, image_Z: Floats) -> float:
+        """The least L that carries the quadratic upper bound along d = V - Z, in all tasks: <d, H d> / ||d||^2.
+
+        H d is taken from the images, which near the optimum is mostly rounding: where no known constant keeps
+        L down, what n_terms eps of both can account for is no reason to shorten the step.
+        """
+        square = self.inner(d, d) + TINY
+        product = self.inner(self.total(d), image_V - image_Z)
+        if not self.lipschitz[1]:
+            noise = self.loss.n_terms * EPS * (np.linalg.norm(image_V) + np.linalg.norm(image_Z))
+            product = product - noise * np.sqrt(square)
+        return float(np.asarray(product / square).max())
 
     @cached_property
     def lipschitz(self) -> tuple[Scalars, bool]:

@@ -21,8 +21,6 @@ from fista.problem import Problem, Scalars
 __all__ = ["State", "fista", "minimize"]
 
 Floats = NDArray[np.float64]
-EPS = float(np.finfo(np.float64).eps)
-TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 SHORT = 10_000_000  # multiplications an iteration, some milliseconds on one core
 
 
@@ -31,16 +29,17 @@ class State(NamedTuple):
 
     n_iter: int
     W: Floats  # the proximal point
-    HW: Floats  # the Hessian applied to it, D x T
+    image: Floats  # what the gradient is computed from, linear in W (`Problem.image`)
     lipschitz: Scalars  # the reciprocal of the step
 
 
 def fista(problem: Problem, start: Floats) -> Iterator[State]:
     """Yield the start point and then one proximal point after the other, without end.
 
-    The loss is quadratic, so the gradient at the extrapolated point Z is the same combination of the
-    gradients at the last two proximal points: one application of the Hessian an iteration serves the step,
-    the test of the step and the duality gap.
+    The gradient is a function of an image that is linear in W (the Hessian applied to W, of a quadratic; the
+    predictions, of any other loss), so the image of the extrapolated point Z is the same combination of those
+    of the last two proximal points: one image an iteration serves the step, the test of the step and the
+    duality gap.
 
     The Lipschitz constant is that of the worst direction, while a step needs no more than the curvature
     along itself: L falls a little each iteration and rises where the step fails its test, up to the constant
@@ -49,25 +48,25 @@ def fista(problem: Problem, start: Floats) -> Iterator[State]:
     Tasks side by side, each with its exact constant, keep to it: to try a step again for one of them is to
     try it again for all.
     """
-    linear, prox, inner = problem.loss.linear, problem.penalty.prox, problem.inner
+    prox, inner = problem.penalty.prox, problem.inner
     largest, exact = problem.lipschitz
     fixed = exact and problem.separable
     highest = largest if exact else np.inf
     L = largest if fixed else largest / 4
     W = Z = start
-    HW = HZ = problem.hessian(start)
+    image_W = image_Z = problem.image(start)
     t: Scalars = 1.0
     n_iter = 1
-    yield State(n_iter, W, HW, L)
+    yield State(n_iter, W, image_W, L)
     while True:
-        gradient = HZ - linear
+        gradient = problem.gradient(Z, image_Z)
         V = prox(Z - gradient / L, 1.0 / L)
-        HV = problem.hessian(V)
+        image_V = problem.image(V)
         d = V - Z
-        while not fixed and highest > L and (needed := _curvature(problem, d, HV, HZ, exact)) > L:
+        while not fixed and highest > L and (needed := problem.curvature(d, image_V, image_Z)) > L:
             L = min(1.5 * needed, highest)
             V = prox(Z - gradient / L, 1.0 / L)
-            HV = problem.hessian(V)
+            image_V = problem.image(V)
             d = V - Z
         # Restart where the momentum points uphill: <d, V - W> < 0.
         step = V - W
@@ -78,25 +77,11 @@ def fista(problem: Problem, start: Floats) -> Iterator[State]:
         momentum = onward * ((t - 1.0) / t_next)
         t = 1.0 + onward * (t_next - 1.0)
         Z = V + momentum * step
-        HZ = HV + momentum * (HV - HW)
-        W, HW = V, HV
+        image_Z = image_V + momentum * (image_V - image_W)
+        W, image_W = V, image_V
         n_iter += 1
-        yield State(n_iter, W, HW, L)
+        yield State(n_iter, W, image_W, L)
         L = L_next
-
-
-def _curvature(problem: Problem, d: Floats, HV: Floats, HZ: Floats, exact: bool) -> float:
-    """The least L that carries the quadratic upper bound along d = V - Z, in all tasks: <d, H d> / ||d||^2.
-
-    H d is taken from HV - HZ, which near the optimum is mostly rounding: where no known constant keeps L
-    down, what n_terms eps of both can account for is no reason to shorten the step.
-    """
-    square = problem.inner(d, d) + TINY
-    product = problem.inner(problem.total(d), HV - HZ)
-    if not exact:
-        noise = problem.loss.n_terms * EPS * (np.linalg.norm(HV) + np.linalg.norm(HZ))
-        product = product - noise * np.sqrt(square)
-    return float(np.asarray(product / square).max())
 
 
 def minimize(
@@ -152,7 +137,7 @@ def _until_certified(
         if not last and state.n_iter < next_check:
             continue
         next_check = state.n_iter + 3 + isqrt(2 * state.n_iter)
-        if last or seems_solved(problem, state.W, state.HW, state.n_iter, tol):
+        if last or seems_solved(problem, state.W, state.image, state.n_iter, tol):
             certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)
             if last or certificate.converged:
                 return state, certificate

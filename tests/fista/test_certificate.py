@@ -143,7 +143,7 @@ def test_gap_from_statistics_is_that_of_the_rows(name, design, intercept):
     rng = np.random.default_rng(4)
     for scale in (0.0, 1e-3, 1.0):
         W = solution + scale * rng.normal(size=problem.shape)
-        gap, rounding = gap_from_statistics(problem, W, problem.hessian(W))
+        gap, rounding = gap_from_statistics(problem, W, problem.image(W))
         proof = certify(problem, W, tol=0.0, n_iter=0)
         allowed = np.sum(rounding) + proof.rounding
         if explicit.beta:

@@ -76,8 +76,8 @@ def test_the_start_comes_first_and_is_not_changed(name, design, intercept):
     np.testing.assert_array_equal(start, before)
     assert [state.n_iter for state in states] == list(range(1, 13))
     for state in states:
-        # The Hessian that a state carries is the one of its point: the same products, in the same order.
-        np.testing.assert_array_equal(state.HW, problem.hessian(state.W))
+        # The image that a state carries is the one of its point: the same products, in the same order.
+        np.testing.assert_array_equal(state.image, problem.image(state.W))
     # Points are not overwritten by later ones.
     assert len({state.W.tobytes() for state in states}) == 12
 
@@ -362,7 +362,7 @@ def test_the_constant_bounds_the_whole_hessian(kind, graph, ridge):
         ridge = 0.0
     problem = Problem(loss_of(GramLoss, "both", graph=graph), penalty, ridge)
     basis = np.eye(int(np.prod(problem.shape))).reshape(-1, *problem.shape)
-    columns = [np.broadcast_to(problem.hessian(unit), problem.shape).ravel() for unit in basis]
+    columns = [np.broadcast_to(problem.image(unit), problem.shape).ravel() for unit in basis]
     top = float(np.linalg.eigvalsh(np.stack(columns))[-1])
     largest, exact = problem.lipschitz
     assert exact

@@ -46,8 +46,8 @@ MUTANTS = (
     Mutant(
         "Algorithm 1 (a): a step along the gradient, not against it",
         "fista/solver.py",
-        "        gradient = HZ - linear\n        V",
-        "        gradient = linear - HZ\n        V",
+        "        gradient = problem.gradient(Z, image_Z)\n        V",
+        "        gradient = -problem.gradient(Z, image_Z)\n        V",
         Solver("EGMTL", takes=EXPERTS),
     ),
     Mutant(
@@ -74,8 +74,8 @@ MUTANTS = (
     Mutant(
         "Algorithm 1 (e): momentum from the extrapolated point",
         "fista/solver.py",
-        "        Z = V + momentum * step\n        HZ = HV + momentum * (HV - HW)\n",
-        "        Z, HZ = V + momentum * (V - Z), HV + momentum * (HV - HZ)\n",
+        "        Z = V + momentum * step\n        image_Z = image_V + momentum * (image_V - image_W)\n",
+        "        Z, image_Z = V + momentum * (V - Z), image_V + momentum * (image_V - image_Z)\n",
         Tests(COUNT),
     ),
     # -- the iteration ---------------------------------------------------------------------------------
@@ -96,15 +96,15 @@ MUTANTS = (
     Mutant(
         "gap and momentum come from the residual of a step that was taken back",
         "fista/solver.py",
-        "            HV = problem.hessian(V)\n            d = V - Z\n        # Restart",
+        "            image_V = problem.image(V)\n            d = V - Z\n        # Restart",
         "            d = V - Z\n        # Restart",
         Tests(STATES),
     ),
     Mutant(
         "the prox is given L for 1/L",
         "fista/solver.py",
-        "        gradient = HZ - linear\n        V = prox(Z - gradient / L, 1.0 / L)\n",
-        "        gradient = HZ - linear\n        V = prox(Z - gradient / L, L)\n",
+        "        gradient = problem.gradient(Z, image_Z)\n        V = prox(Z - gradient / L, 1.0 / L)\n",
+        "        gradient = problem.gradient(Z, image_Z)\n        V = prox(Z - gradient / L, L)\n",
         Solver("MTLasso"),
     ),
     Mutant(
@@ -159,7 +159,7 @@ MUTANTS = (
     Mutant(
         "the iteration stops when the coefficients hardly change, and calls that converged",
         "fista/solver.py",
-        "        if last or seems_solved(problem, state.W, state.HW, state.n_iter, tol):\n"
+        "        if last or seems_solved(problem, state.W, state.image, state.n_iter, tol):\n"
         "            certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)\n",
         "        change = np.linalg.norm(state.W - locals().get('before', np.inf))\n"
         "        before = state.W\n"
