@@ -1,6 +1,8 @@
 """Sparse multi-task least squares, solved by FISTA, with a duality-gap certificate for every answer."""
 
+import fista.fenchel  # noqa: F401  (the certificates of losses that are not quadratic)
 from fista.certificate import Certificate
+from fista.classifier import MultiTaskClassifier
 from fista.estimators import (
     EGMTL,
     L21MTL,
@@ -19,6 +21,7 @@ __all__ = [
     "Certificate",
     "DirtyMTL",
     "MTLasso",
+    "MultiTaskClassifier",
     "MultiTaskRegressor",
     "RobustMTL",
     "STLasso",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -26,11 +26,13 @@ from fista.data import Population
 from fista.graphs import Graph
 from fista.losses import Centering, GramLoss, OperatorLoss, QuadraticLoss
 from fista.penalties import Penalty
+from fista.pointwise import PointwiseLoss
 from fista.problem import Problem
 from fista.rows import Rows
+from fista.smooth import SmoothLoss, SmoothProblem
 from fista.solver import minimize
 
-__all__ = ["MultiTaskEstimator", "Terms", "quadratic_loss", "weight"]
+__all__ = ["MultiTaskEstimator", "MultiTaskRegression", "Terms", "quadratic_loss", "weight"]
 
 Floats = NDArray[np.float64]
 GRAM_LIMIT = 50_000_000  # entries of the Gram matrices, 400 MB
@@ -39,13 +41,17 @@ LEAST_SQUARES_LIMIT = 2000  # features up to which unpenalised tasks are given a
 
 @dataclass(frozen=True)
 class Terms:
-    """An objective for T tasks: factors of the rows, penalty, ridge, graph (its weight in the edges)."""
+    """An objective for T tasks: factors of the rows, penalty, ridge, graph (its weight in the edges).
+
+    ``loss`` is what takes the place of squares, which then know no experts.
+    """
 
     penalty: Penalty
     ridge: float = 0.0
     factors: tuple[float, float] = (2.0, 0.0)  # of 1/2 sum u r^2: crowd rows, expert rows
     graph: Graph | None = None
     independent: bool = False
+    loss: PointwiseLoss | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,8 @@ def weight(name: str, value: Any) -> float:
     return number
 
 
-class MultiTaskEstimator(RegressorMixin, BaseEstimator):
-    """Base of the estimators: ``fit``, ``predict``, ``score``, ``lambda_max``."""
+class MultiTaskEstimator(BaseEstimator):
+    """Base of the estimators: ``fit`` and ``lambda_max``; what they predict is for others to say."""
 
     _part_names: ClassVar[tuple[str, ...]] = ("W",)
 
@@ -165,20 +171,8 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
             )
         return problem.lambda_max()  # type: ignore[no-any-return]
 
-    def predict(self, X: ArrayLike, tasks: ArrayLike | None = None) -> Floats:
-        """Predict ``X @ coef_.T + intercept_``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (N, D)
-        tasks : array-like of shape (N,), optional
-            After a fit with ``tasks``: the task of each row.
-
-        Returns
-        -------
-        ndarray of shape (N, T)
-            One column a task; (N,) where y was 1-D, or with ``tasks``, one value a row.
-        """
+    def _decision(self, X: ArrayLike, tasks: ArrayLike | None) -> Floats:
+        """``X @ coef_.T + intercept_``, in the layout of the predictions."""
         check_is_fitted(self)
         design: Any = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         every = np.asarray(design @ self.coef_.T + self.intercept_)
@@ -189,31 +183,17 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         labels = reading.task_labels_of("tasks", tasks, every.shape[0])
         return np.asarray(every[np.arange(len(labels)), reading.task_positions("tasks", labels, self.tasks_)])
 
-    def score(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        tasks: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> float:
-        """R^2 of the predictions: over all rows for a 1-D y, else the mean over the tasks.
-
-        Ratings of weight 0 are left out.
-        """
-        check_is_fitted(self)
-        if self._layout == "per-task" and tasks is None:
-            raise ValueError(
-                "tasks: found None for a model that was fitted with tasks; expected one label a row"
-            )
-        predicted = self.predict(X, tasks=tasks)
-        targets = reading.numeric_targets("y", y, predicted.shape[0])
+    def _rated(
+        self, predicted: Floats, targets: Floats, sample_weight: Any
+    ) -> list[tuple[Floats, Floats, Floats]]:
+        """Targets, predictions and weights of what has a weight, column by column (a 1-D y is one)."""
         if targets.ndim == 2 and predicted.ndim == 1 and targets.shape[1] == 1:
             predicted = predicted[:, None]
         if targets.shape != predicted.shape:
             raise ValueError(
                 f"y: found shape {targets.shape}; expected {predicted.shape}, that of the predictions"
             )
-        rated = reading.read_population(X, targets, sample_weight, None)
+        rated = reading.read_population(None, targets, sample_weight, None)
         if not rated.weight.any():
             raise ValueError("sample_weight: found only zeros; expected at least one positive weight")
         weights = rated.weight if rated.weight.shape == targets.shape else rated.weight[:, None]
@@ -221,9 +201,14 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         columns = zip(
             rated.y.reshape(weights.shape).T, predicted.reshape(weights.shape).T, weights.T, strict=True
         )
-        return float(
-            np.mean([r2_score(y[w > 0], p[w > 0], sample_weight=w[w > 0]) for y, p, w in columns if w.any()])
-        )
+        return [(y[w > 0], p[w > 0], w[w > 0]) for y, p, w in columns if w.any()]
+
+    def _expect_tasks(self, tasks: ArrayLike | None) -> None:
+        check_is_fitted(self)
+        if self._layout == "per-task" and tasks is None:
+            raise ValueError(
+                "tasks: found None for a model that was fitted with tasks; expected one label a row"
+            )
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -357,6 +342,8 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
             if population is not None
         }
         means = Centering.of(list(blocks.values()), bool(self.fit_intercept))
+        if terms.loss is not None and not terms.loss.translates:
+            means = replace(means, targets=np.zeros(data.n_tasks))
         if means.fit_intercept:
             # With an intercept, constants may be taken off: large means then cost no accuracy, since a
             # difference is right to its own last bit. What is sparse, or shared, allows less.
@@ -366,9 +353,13 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
             if any(sp.issparse(p.X) for p in populations.values() if p is not None):
                 shift = np.zeros_like(shift)
             blocks = {name: block.shifted(shift, means.targets) for name, block in blocks.items()}
+        centering = Centering.of(list(blocks.values()), means.fit_intercept)
+        if terms.loss is not None:
+            smooth = SmoothLoss(terms.loss, blocks, centering, terms.graph)
+            return SmoothProblem(smooth, terms.penalty, terms.ridge), means
         loss = quadratic_loss(
             blocks,
-            Centering.of(list(blocks.values()), means.fit_intercept),
+            centering,
             terms.graph,
             invert=bool(terms.penalty.unpenalised(data.n_tasks).any() and terms.ridge == 0),
         )
@@ -380,7 +371,7 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
             problem, self._warm_start(problem), tol=self.tol, max_iter=self.max_iter
         )
         W = problem.total(state.W)
-        intercept = means.intercept(W)
+        intercept = means.intercept(W) + problem.offset(state.W)
         self.parts_ = dict(
             zip(self._part_names, state.W.reshape(-1, *problem.loss.shape).copy(), strict=True)
         )
@@ -414,6 +405,43 @@ class MultiTaskEstimator(RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.input_tags.sparse = True
         return tags
+
+
+class MultiTaskRegression(RegressorMixin, MultiTaskEstimator):
+    """What regressors predict, and how that is scored."""
+
+    def predict(self, X: ArrayLike, tasks: ArrayLike | None = None) -> Floats:
+        """Predict ``X @ coef_.T + intercept_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (N, D)
+        tasks : array-like of shape (N,), optional
+            After a fit with ``tasks``: the task of each row.
+
+        Returns
+        -------
+        ndarray of shape (N, T)
+            One column a task; (N,) where y was 1-D, or with ``tasks``, one value a row.
+        """
+        return self._decision(X, tasks)
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        tasks: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """R^2 of the predictions: over all rows for a 1-D y, else the mean over the tasks.
+
+        Ratings of weight 0 are left out.
+        """
+        self._expect_tasks(tasks)
+        predicted = self.predict(X, tasks=tasks)
+        targets = reading.numeric_targets("y", y, predicted.shape[0])
+        columns = self._rated(predicted, targets, sample_weight)
+        return float(np.mean([r2_score(y, p, sample_weight=w) for y, p, w in columns]))
 
 
 def _refuse_cross_validation() -> None:

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,11 +117,12 @@ class Certificate:
         )
 
 
+@singledispatch
 def seems_solved(problem: Problem, W: Floats, HW: Floats, n_iter: int, tol: float) -> bool:
     """Whether W is worth a certificate, by the statistics at hand (``HW``: the ridge included)."""
     if not problem.has_dual:
         G = problem.loss.linear - HW + (2 * problem.ridge) * problem.total(W)
-        return _kkt_residual(problem, W, G) <= tol * float(np.linalg.norm(problem.loss.linear))
+        return kkt_residual(problem, W, G) <= tol * float(np.linalg.norm(problem.descent_at_zero()))
     targets = tol * problem.at_zero()
     gap, rounding = gap_from_statistics(problem, W, HW, n_iter)
     return bool(np.all(gap <= (targets if problem.independent else targets.sum()) + rounding))
@@ -137,7 +139,7 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats, n_iter: int = 0
     energy = loss.energy if problem.separable else loss.energy.sum()
     energy = np.maximum(energy - problem.inner(loss.linear + G, total), 0.0)
     magnitude = _magnitude(problem, total)
-    gamma = _gamma(loss.n_terms)
+    gamma = gamma_of(loss.n_terms)
     E = gamma * loss.column_norms * magnitude if problem.free.any() else None
     omega = problem.penalty_value(W)
     energy = _scaled_energy(problem, G, energy, E, problem.projection(n_iter))
@@ -146,10 +148,11 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats, n_iter: int = 0
     return (gap, rounding) if problem.independent else (np.sum(gap), np.sum(rounding))
 
 
+@singledispatch
 def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certificate:
     """The certificate of W, computed afresh from the rows."""
     loss, total = problem.loss, problem.total(W)
-    gamma = _gamma(loss.n_terms)
+    gamma = gamma_of(loss.n_terms)
     energy, G, E = _residual_statistics(problem, total)
     omega = problem.penalty_value(W)
     projection = problem.projection(n_iter)
@@ -171,9 +174,9 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         converged = converged and bool(np.isfinite(primal) and np.sum(gap) <= worst)
         if converged or not problem.ridge:
             break
-    kkt = _kkt_residual(problem, W, G)
+    kkt = kkt_residual(problem, W, G)
     if not problem.has_dual:
-        converged = bool(np.isfinite(primal) and kkt <= tol * np.linalg.norm(loss.linear))
+        converged = bool(np.isfinite(primal) and kkt <= tol * np.linalg.norm(problem.descent_at_zero()))
     zero, total_gap = float(at_zero.sum()), float(np.sum(gap))
     return Certificate(
         primal=primal,
@@ -212,7 +215,7 @@ def _residual_statistics(problem: Problem, W: Floats) -> tuple[Scalars, Floats, 
         squares = np.square(differences).sum(axis=0)
         E = E + np.outer(np.sqrt(squares), np.sqrt(loss.coupling.diagonal()))
         energy = energy + float(squares.sum())
-    return energy, G, _gamma(loss.n_terms) * E
+    return energy, G, gamma_of(loss.n_terms) * E
 
 
 def _scaled_energy(
@@ -347,7 +350,7 @@ def _least_squares_gap(problem: Problem, G: Floats, E: Floats | None) -> tuple[S
     return (gaps if problem.separable else float(gaps.sum())), ones, reason
 
 
-def _kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:
+def kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:
     L, _ = problem.lipschitz
     descent = G - (2 * problem.ridge) * problem.total(W)
     return float(np.linalg.norm(L * (W - problem.penalty.prox(W + descent / L, 1.0 / L))))
@@ -398,5 +401,5 @@ def _join(problem: Problem, magnitude: Floats) -> Scalars:
     return magnitude if problem.separable else float(np.sqrt(np.square(magnitude).sum()))
 
 
-def _gamma(n: int) -> float:
+def gamma_of(n: int) -> float:
     return n * UNIT / (1 - n * UNIT)

@@ -8,15 +8,17 @@ Throughout, ``SSQ(W)`` is the weighted sum of squares, with neither 1/2 nor 1/N:
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from numbers import Real
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metadata_routing import UNUSED
 
-from fista.base import MultiTaskEstimator, Terms, weight
+from fista.base import MultiTaskRegression, Terms, weight
 from fista.graphs import Graph
 from fista.penalties import L1, ColumnL21, InfimalConvolution, Penalty, RowL1Linf, RowL21
+from fista.pointwise import Huber
 
 __all__ = ["EGMTL", "L21MTL", "SRMTL", "DirtyMTL", "MTLasso", "MultiTaskRegressor", "RobustMTL", "STLasso"]
 
@@ -50,7 +52,7 @@ _COMMON = """fit_intercept : bool, default False
         Where X had them."""
 
 
-def _documented(cls: type) -> type:
+def documented(cls: type) -> type:
     """Put the parameters and attributes that all share into the docstring."""
     names: Any = cls._part_names  # type: ignore[attr-defined]
     parts = " and ".join(f'``"{name}"``' for name in (names if isinstance(names, tuple) else ("W",)))
@@ -58,8 +60,8 @@ def _documented(cls: type) -> type:
     return cls
 
 
-@_documented
-class STLasso(MultiTaskEstimator):
+@documented
+class STLasso(MultiTaskRegression):
     """Single-task Lasso: every task by itself, each with its own weight.
 
     Minimises ``SSQ(W) + sum_t alpha_t ||w_t||_1``. The promise of ``tol`` holds for every task by itself.
@@ -107,8 +109,8 @@ class STLasso(MultiTaskEstimator):
         return Terms(L1(_task_weights("alpha", self.alpha, n_tasks)), independent=True)
 
 
-@_documented
-class MTLasso(MultiTaskEstimator):
+@documented
+class MTLasso(MultiTaskRegression):
     """Multi-task Lasso with a ridge: one weight of sparsity for all tasks.
 
     Minimises ``SSQ(W) + alpha ||W||_1 + beta ||W||_F^2``, with ``||W||_1 = sum |W_dt|``.
@@ -156,8 +158,8 @@ class MTLasso(MultiTaskEstimator):
         return Terms(L1(weight("alpha", self.alpha)), ridge=weight("beta", self.beta))
 
 
-@_documented
-class L21MTL(MultiTaskEstimator):
+@documented
+class L21MTL(MultiTaskRegression):
     """Joint feature selection: a feature is used by all tasks or by none.
 
     Minimises ``SSQ(W) + alpha sum_d ||W_d.||_2 + beta ||W||_F^2`` over the rows W_d. of W.
@@ -208,8 +210,8 @@ class L21MTL(MultiTaskEstimator):
         return Terms(RowL21(weight("alpha", self.alpha)), ridge=weight("beta", self.beta))
 
 
-@_documented
-class DirtyMTL(MultiTaskEstimator):
+@documented
+class DirtyMTL(MultiTaskRegression):
     """Dirty model: features that all tasks share (P) plus some of a task's own (Q).
 
     Minimises ``SSQ(P + Q) + rho1 sum_d max_t |P_dt| + rho2 sum |Q_dt|`` over P and Q, and W = P + Q. The
@@ -263,8 +265,8 @@ class DirtyMTL(MultiTaskEstimator):
         return Terms(InfimalConvolution(shared, own))
 
 
-@_documented
-class RobustMTL(MultiTaskEstimator):
+@documented
+class RobustMTL(MultiTaskRegression):
     """Robust model: features that all tasks share (P) plus tasks that stand apart (Q).
 
     Minimises ``SSQ(P + Q) + rho1 sum_d ||P_d.||_2 + rho2 sum_t ||Q_.t||_2`` over P and Q, and W = P + Q:
@@ -320,8 +322,8 @@ class RobustMTL(MultiTaskEstimator):
         return Terms(InfimalConvolution(features, outliers))
 
 
-@_documented
-class SRMTL(MultiTaskEstimator):
+@documented
+class SRMTL(MultiTaskRegression):
     """Sparse graph regularisation: related tasks have similar coefficients.
 
     Minimises ``SSQ(W) + alpha ||W R||_F^2 + beta ||W||_1 + gamma ||W||_F^2``, where R is T x edges: the first
@@ -384,8 +386,8 @@ class SRMTL(MultiTaskEstimator):
         )
 
 
-@_documented
-class EGMTL(MultiTaskEstimator):
+@documented
+class EGMTL(MultiTaskRegression):
     """Expert-guided multi-task learning: noisy crowd ratings, refined by a few experts.
 
     Minimises
@@ -515,12 +517,14 @@ class EGMTL(MultiTaskEstimator):
         )
 
 
-@_documented
-class MultiTaskRegressor(MultiTaskEstimator):
-    """Least squares with any penalty, a ridge and a task graph.
+@documented
+class MultiTaskRegressor(MultiTaskRegression):
+    """Squares, or Huber's loss, with any penalty, a ridge and a task graph.
 
-    Minimises ``SSQ(W) + Omega(W) + ridge ||W||_F^2 + sum_edges g^2 ||w_i - w_j||^2``, Omega being the
+    Minimises ``Loss(W) + Omega(W) + ridge ||W||_F^2 + sum_edges g^2 ||w_i - w_j||^2``, Omega being the
     penalty. Where W is a sum of parts (`fista.penalties.InfimalConvolution`), the minimum is over these.
+    Loss(W) is SSQ(W), or for ratings with outliers the weighted sum of ``h(r) = r^2`` where
+    ``|r| <= delta`` and ``2 delta |r| - delta^2`` beyond, r being the residuals: no 1/2 and no 1/N.
 
     Parameters
     ----------
@@ -531,15 +535,21 @@ class MultiTaskRegressor(MultiTaskEstimator):
         Weight of the ridge, >= 0; a penalty of several parts takes none.
     graph : "complete", "chain", sequence of edges, or (T, T) adjacency matrix, optional
         Edges ``(i, j)`` or ``(i, j, g)`` between positions in ``tasks_``; by default there are none.
+    loss : {"squared", "huber"}, default "squared"
+        Huber's loss has no certificate for coefficients that nothing penalises.
+    delta : float, default 1.0
+        The residual from which on Huber's loss grows linearly, > 0, in units of y.
     {common}
 
     See Also
     --------
+    MultiTaskClassifier : the same for two classes, with the logistic loss.
     fista.penalties.Penalty : what a penalty must have, and what it needs for a certificate.
 
     References
     ----------
-    A. Beck, M. Teboulle, "A fast iterative shrinkage-thresholding algorithm", SIAM J. Imaging Sciences, 2009.
+    A. Beck, M. Teboulle, "A fast iterative shrinkage-thresholding algorithm", SIAM J. Imaging Sciences, 2009;
+    P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics, 1964.
 
     Examples
     --------
@@ -557,6 +567,8 @@ class MultiTaskRegressor(MultiTaskEstimator):
         ridge: float = 0.0,
         graph: Any = None,
         *,
+        loss: Literal["squared", "huber"] = "squared",
+        delta: float = 1.0,
         fit_intercept: bool = False,
         tol: float = 1e-6,
         max_iter: int = 10_000,
@@ -566,6 +578,8 @@ class MultiTaskRegressor(MultiTaskEstimator):
         self.penalty = penalty
         self.ridge = ridge
         self.graph = graph
+        self.loss = loss
+        self.delta = delta
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -574,23 +588,18 @@ class MultiTaskRegressor(MultiTaskEstimator):
 
     @property
     def _part_names(self) -> tuple[str, ...]:  # type: ignore[override]
-        n_parts = 1 if self.penalty is None else self.penalty.n_parts
-        return ("W",) if n_parts == 1 else tuple(f"W{k + 1}" for k in range(n_parts))
+        return part_names(self.penalty)
 
     def _terms(self, n_tasks: int) -> Terms:
-        penalty = L1(1.0) if self.penalty is None else self.penalty
-        if not isinstance(penalty, Penalty):
-            raise TypeError(
-                f"penalty: found {type(penalty).__name__}; expected a fista.penalties.Penalty "
-                "(derive from it)"
-            )
-        for name in ("value", "prox"):
-            if getattr(type(penalty), name) is getattr(Penalty, name):
-                raise TypeError(f"penalty: found {type(penalty).__name__} without {name}; expected a method")
+        if self.loss not in ("squared", "huber"):
+            raise ValueError(f'loss: found {self.loss!r}; expected "squared" or "huber"')
+        if not isinstance(self.delta, Real) or not self.delta > 0:
+            raise ValueError(f"delta: found {self.delta!r}; expected a number > 0")
         return Terms(
-            penalty,
+            read_penalty(self.penalty),
             ridge=weight("ridge", self.ridge),
-            graph=None if self.graph is None else _weighted_graph(self.graph, n_tasks, 1.0),
+            graph=read_graph(self.graph, n_tasks),
+            loss=Huber(float(self.delta)) if self.loss == "huber" else None,
         )
 
 
@@ -608,3 +617,28 @@ def _weighted_graph(graph: Any, n_tasks: int, factor: float) -> Graph:
     """The graph with edges scaled so that 1/2 ||E W'||_F^2 is the term of the objective."""
     edges = Graph.of(graph, n_tasks)
     return Graph(n_tasks, edges.tail, edges.head, np.sqrt(2 * factor) * edges.weight)
+
+
+def part_names(penalty: Any) -> tuple[str, ...]:
+    """W, or W1, W2, ... of a penalty of several parts."""
+    n_parts = 1 if penalty is None else penalty.n_parts
+    return ("W",) if n_parts == 1 else tuple(f"W{k + 1}" for k in range(n_parts))
+
+
+def read_penalty(penalty: Any) -> Penalty:
+    """A penalty that has what the solver needs; the l1 norm for None."""
+    if penalty is None:
+        return L1(1.0)
+    if not isinstance(penalty, Penalty):
+        raise TypeError(
+            f"penalty: found {type(penalty).__name__}; expected a fista.penalties.Penalty (derive from it)"
+        )
+    for name in ("value", "prox"):
+        if getattr(type(penalty), name) is getattr(Penalty, name):
+            raise TypeError(f"penalty: found {type(penalty).__name__} without {name}; expected a method")
+    return penalty
+
+
+def read_graph(graph: Any, n_tasks: int) -> Graph | None:
+    """A graph whose edges are counted once, or none."""
+    return None if graph is None else _weighted_graph(graph, n_tasks, 1.0)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fista.graphs import Graph
 from fista.rows import Rows
 
-__all__ = ["Centering", "GramLoss", "LeastSquares", "OperatorLoss", "QuadraticLoss"]
+__all__ = ["Centering", "GramLoss", "LeastSquares", "OperatorLoss", "QuadraticLoss", "StackedRows"]
 
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
@@ -170,8 +170,8 @@ class LeastSquares:
         return np.asarray(np.where(self.values > 0, least, np.inf).min(axis=(1, 2)))
 
 
-class _Quadratic:
-    """What both forms share: the blocks of rows, their centring, the graph."""
+class StackedRows:
+    """What all losses share: the blocks of rows, their centring, the graph."""
 
     def __init__(self, blocks: Mapping[str, Rows], centering: Centering, graph: Graph | None = None) -> None:
         self.blocks, self.centering = blocks, centering
@@ -204,7 +204,7 @@ class _Quadratic:
         return float(2 * self.coupling.diagonal().max())  # Gershgorin, for a Laplacian
 
 
-class GramLoss(_Quadratic):
+class GramLoss(StackedRows):
     """The loss through its statistics: G = X'X (D x D, or T x D x D) and M'b."""
 
     def __init__(self, blocks: Mapping[str, Rows], centering: Centering, graph: Graph | None = None) -> None:
@@ -246,7 +246,7 @@ class GramLoss(_Quadratic):
         return LeastSquares.of(H[None], self.shape, norms, self.n_terms)
 
 
-class OperatorLoss(_Quadratic):
+class OperatorLoss(StackedRows):
     """The loss through its rows: one product with X and one with X' an application."""
 
     def hessian(self, W: Floats) -> Floats:

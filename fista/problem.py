@@ -77,7 +77,7 @@ class Problem:
         return image - self.loss.linear
 
     def curvature(self, d: Floats, image_V: Floats, image_Z: Floats) -> float:
-        """The least L that carries the quadratic upper bound along d = V - Z, in all tasks: <d, H d> / ||d||^2.
+        """<d, H d> / ||d||^2: the least L that carries the quadratic bound along d = V - Z, in all tasks.
 
         H d is taken from the images, which near the optimum is mostly rounding: where no known constant keeps
         L down, what n_terms eps of both can account for is no reason to shorten the step.
@@ -144,20 +144,28 @@ class Problem:
         solver = self.loss.least_squares()
         return solver if solver is not None and solver.full_rank else None
 
+    def descent_at_zero(self) -> Floats:
+        """Minus the gradient of the loss at W = 0, D x T."""
+        return self.loss.linear
+
+    def offset(self, W: Floats) -> Floats:
+        """The best intercept of centred data, (T,): with squares, 0."""
+        return np.zeros(self.loss.shape[1])
+
     def at_zero(self) -> Floats:
         """F(0) a task: half the (centred) energy of the targets, (T,)."""
         return 0.5 * self.loss.energy
 
     def lambda_max(self) -> float:
         """The smallest factor on the weights of a norm at which W = 0 is optimal."""
-        return gauge(self.penalty, self.loss.linear)
+        return gauge(self.penalty, self.descent_at_zero())
 
     def zero_is_optimal(self) -> bool:
         """Whether W = 0 is known to be: Omega(0) + Omega*(M'b) = 0, by Fenchel and Young."""
         if not self.has_dual or self.lambda_max() > 1:
             return False
         return self.is_norm or bool(
-            self.penalty.value(np.zeros(self.shape)) + self.conjugate(self.loss.linear) <= 0
+            self.penalty.value(np.zeros(self.shape)) + self.conjugate(self.descent_at_zero()) <= 0
         )
 
     def start(self) -> Floats:

@@ -70,7 +70,7 @@ def trajectory(model: Any, X: Any, y: Any, **data: Any) -> Trajectory:
 
     def look(state: State) -> None:
         if not gaps or state.n_iter > 1.05 * next(reversed(gaps)):
-            gap, rounding = gap_from_statistics(problem, state.W, state.HW, state.n_iter)
+            gap, rounding = gap_from_statistics(problem, state.W, state.image, state.n_iter)
             gaps[state.n_iter] = _relative(problem, gap, rounding)
 
     _, certificate = minimize(problem, tol=solver.tol, max_iter=solver.max_iter, callback=look)
