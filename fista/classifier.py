@@ -70,7 +70,7 @@ class MultiTaskClassifier(ClassifierMixin, MultiTaskEstimator):
     >>> Y = [["yes", "no"], ["yes", "no"], ["no", "yes"], ["no", "yes"]]
     >>> model = MultiTaskClassifier(RowL21(0.5)).fit(X, Y)
     >>> model.predict([[3.0, 0.0]]).tolist(), model.coef_.round(2).tolist()
-    ([['yes', 'no']], [[1.13, 0.0], [-1.13, 0.0]])
+    ([['yes', 'no']], [[1.89, -0.0], [-1.89, 0.0]])
     """
 
     classes_: NDArray[Any]
@@ -162,7 +162,8 @@ class MultiTaskClassifier(ClassifierMixin, MultiTaskEstimator):
 
     def predict(self, X: ArrayLike, tasks: ArrayLike | None = None) -> NDArray[Any]:
         """Return the likelier class: (N, T), or (N,) for a 1-D y or with ``tasks``."""
-        return np.asarray(self.classes_[(self._decision(X, tasks) > 0).astype(np.intp)])
+        likelier = self._decision(X, tasks) > 0
+        return np.asarray(self.classes_[likelier.astype(np.intp)])
 
     def score(
         self,
@@ -205,8 +206,8 @@ def _signs(y: Any, classes: NDArray[Any] | None = None) -> tuple[NDArray[Any], F
     if classes is None:
         if len(found) != 2:
             raise ValueError(
-                f"y: found {len(found)} class{'es' * (len(found) != 1)}, {found[:5].tolist()}; expected 2 "
-                "(only binary classification is supported)"
+                f"y: found {len(found)} class{'es' * (len(found) != 1)}, {found[:5].tolist()}; expected 2. "
+                "Only binary classification is supported."
             )
         classes = found
     elif unknown := [label for label in found.tolist() if label not in classes.tolist()]:
@@ -222,5 +223,5 @@ def _expect_both(rows: Any, tasks: NDArray[Any]) -> None:
     alone = (mass > 0) & (np.abs(rows.target_sums()) >= mass)
     if alone.any():
         raise ValueError(
-            f"y: found one class only in task {tasks[alone][0]!r}; expected both, or fit_intercept=False"
+            f"y: found one class only in task {tasks[alone].tolist()[0]!r}; expected both, or fit_intercept=False"
         )

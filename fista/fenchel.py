@@ -14,8 +14,9 @@ Rounding. With the magnitudes A = ||b|| + sum_d ||M_.d|| |w_d| + |c| of the scal
 predictions are within gamma A of those of W, so that the computed loss is within
 gamma A ||sqrt(omega) tau|| + (gamma A)^2 of that of W. Whatever tau has been computed is a dual point, but
 for what its sums leave of 0, which is within gamma of either side: an exact one is within gamma of it, entry
-by entry. So G is known to within E = 2 gamma ||M_.d|| ||sqrt(omega) tau||, for which the conjugate and the
-polar make room, and d to within gamma of what its terms add up to.
+by entry. So G is known to within E = 2 gamma ||M_.d|| ||sqrt(omega) tau|| (without an intercept, half of
+that), for which the conjugate and the polar make room, and d to within gamma of what its terms add up to.
+What that room takes off the bound counts as rounding, too: no iteration wins it back.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def _sides(problem: SmoothProblem, W: Floats, image: Floats) -> _Sides:
     tau = loss.balanced(phi.dual(loss.targets, z))
     size = np.sqrt(loss.rows.energy(tau))  # of the scaled dual rows, a task
     G = loss.adjoint(tau)
-    E = 2 * loss.column_norms * size
+    E = (1 + loss.centering.fit_intercept) * loss.column_norms * size
     graph_energy = 0.0
     if loss.graph is not None and loss.coupling is not None:
         differences = loss.graph.incidence @ total.T
@@ -109,15 +110,17 @@ def _sides(problem: SmoothProblem, W: Floats, image: Floats) -> _Sides:
         return rows - 0.5 * s * s * graph_energy - paid
 
     reason = NO_DUAL if not problem.has_dual else UNPENALISED if problem.free.any() else ""
-    bounds = [(-np.inf, 1.0)] if reason else [(dual(s, paid), s) for s, paid in _paid(problem, total, G, E)]
-    best, scale = max(bounds)
+    best, scale, room = -np.inf, 1.0, 0.0
+    if not reason:
+        best, scale = max((dual(s, paid), s) for s, paid in _paid(problem, total, G, E))
+        room = max(dual(s, paid) for s, paid in _paid(problem, total, G, np.zeros_like(E))) - best
     magnitude = loss.target_norms + (loss.column_norms * np.abs(total)).sum(axis=0)
     magnitude = magnitude + np.abs(offset) * np.sqrt(loss.mass)
     if loss.coupling is not None:
         magnitude = magnitude + np.sqrt(2 * loss.coupling.diagonal() * np.square(total).sum(axis=0))
     g = gamma_of(loss.n_terms)
     terms = float((size * magnitude).sum()) + g * float(np.square(magnitude).sum()) + primal + graph_energy
-    rounding = g * (terms + loss.total(phi.dual_size(loss.targets, tau)))
+    rounding = g * (terms + loss.total(phi.dual_size(loss.targets, tau))) + max(room, 0.0)
     return _Sides(primal, best, rounding, scale, tau, G, reason)
 
 
