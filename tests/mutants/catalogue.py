@@ -25,6 +25,14 @@ VALUE = "tests/fista/test_penalties.py::test_value_is_the_formula"
 EVERY_TASK = "tests/fista/test_certificate.py::test_a_task_that_is_not_solved_spoils_the_promise"
 SETTINGS = "tests/fista/test_pipelines.py::test_new_settings_take_effect_at_the_next_fit"
 PREDICTIONS = "tests/fista/test_pipelines.py::test_predictions_are_what_the_coefficients_say"
+DEFINITION = "tests/fista/test_losses.py::test_the_value_is_the_definition"
+SLOPES = "tests/fista/test_losses.py::test_the_derivatives_are_those_of_the_value"
+LAGRANGIAN = "tests/fista/test_losses.py::test_the_dual_value_is_the_least_of_the_lagrangian"
+RISE = "tests/fista/test_losses.py::test_the_rise_bounds_the_excess_over_the_tangent"
+HUBER = "tests/fista/test_losses.py::test_huber_brackets_the_minimum_of_cvxpy"
+PROVES = "tests/fista/test_losses.py::test_the_dual_point_proves_the_bound"
+LIMIT = "tests/fista/test_losses.py::test_a_large_delta_is_squares"
+LAYOUTS = "tests/fista/test_losses.py::test_layouts_of_predictions"
 PRIMAL = "tests/verification/test_exact.py::test_the_primal_is_enclosed"
 BELOW = "tests/verification/test_exact.py::test_no_coefficients_reach_below_the_dual"
 DIGITS = "tests/verification/test_exact.py::test_every_digit_counts"
@@ -442,6 +450,84 @@ MUTANTS = (
         "return np.asarray(np.sqrt(self.weight) * R)",
         "return np.asarray(self.weight * R)",
         Claims("DirtyMTL"),
+    ),
+    # -- losses that are not squares -------------------------------------------------------------------
+    Mutant(
+        "the conjugate of Huber's loss lacks its 1/2",
+        "fista/pointwise.py",
+        "        return np.asarray(tau * (y - 0.5 * tau))",
+        "        return np.asarray(tau * (y - tau))",
+        Tests(LAGRANGIAN),
+    ),
+    Mutant(
+        "Huber's loss is linear from twice delta on",
+        "fista/pointwise.py",
+        "        tau = np.clip(r, -self.delta, self.delta)",
+        "        tau = np.clip(r, -2 * self.delta, 2 * self.delta)",
+        Tests(DEFINITION),
+    ),
+    Mutant(
+        "the logistic loss takes the labels for 0 and 1 in its gradient",
+        "fista/pointwise.py",
+        "        return np.asarray(y * expit(-y * z))",
+        "        return np.asarray((y > 0) - expit(-z))",
+        Tests(SLOPES),
+    ),
+    Mutant(
+        "the entropy counts one class only",
+        "fista/pointwise.py",
+        "        return np.asarray(entr(q) + entr(1.0 - q))",
+        "        return np.asarray(entr(q))",
+        Tests(LAGRANGIAN),
+    ),
+    Mutant(
+        "the bound on the curvature of the logistic loss is that of the point it starts from",
+        "fista/pointwise.py",
+        "self.second(y, z) * np.exp(np.minimum(size, 2.0))",
+        "self.second(y, z)",
+        Tests(RISE),
+    ),
+    Mutant(
+        "the intercept of Huber's loss is the mean residual, as of squares",
+        "fista/smooth.py",
+        "        return self._root(image, self._offset_at_zero)\n",
+        "        return self.rows.task_sums(self.targets - image) / np.maximum(self.mass, TINY)\n",
+        Tests(HUBER),
+    ),
+    Mutant(
+        "the gradient of a smooth loss forgets the ridge",
+        "fista/smooth.py",
+        "        slope = (2 * self.ridge) * W\n",
+        "        slope = np.zeros_like(W)\n",
+        Tests(LIMIT),
+    ),
+    Mutant(
+        "the dual point of a smooth loss is not scaled into the ball",
+        "fista/fenchel.py",
+        "        return [(s, problem.conjugate(G, E, s))]\n",
+        "        return [(1.0, problem.conjugate(G, E, s))]\n",
+        Tests(PROVES),
+    ),
+    Mutant(
+        "the bound of a smooth loss forgets what the graph rows pay",
+        "fista/fenchel.py",
+        "        return rows - 0.5 * s * s * graph_energy - paid\n",
+        "        return rows - paid\n",
+        Tests(PROVES),
+    ),
+    Mutant(
+        "with a ridge, the bound of a smooth loss pays half of what it owes",
+        "fista/fenchel.py",
+        "beyond**2 / (4 * problem.ridge)))",
+        "beyond**2 / (8 * problem.ridge)))",
+        Tests(LIMIT),
+    ),
+    Mutant(
+        "probabilities are those of the other class",
+        "fista/classifier.py",
+        "np.column_stack([expit(-odds), expit(odds)])",
+        "np.column_stack([expit(odds), expit(-odds)])",
+        Tests(LAYOUTS),
     ),
     # -- estimators ------------------------------------------------------------------------------------
     Mutant(
