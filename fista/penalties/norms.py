@@ -204,7 +204,8 @@ class ColumnL1Linf(_WeightedGroups):
         return float((self._weights(W.shape[1]) * np.abs(W).max(axis=0)).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        return np.ascontiguousarray(RowL1Linf(self.alpha).prox(np.ascontiguousarray(V.T), step).T)
+        rows = RowL1Linf(self._weights(V.shape[1]))
+        return np.ascontiguousarray(rows.prox(np.ascontiguousarray(V.T), step).T)
 
     def polar(self, G: Floats) -> float:
         return largest_ratio(np.abs(G).sum(axis=0), self._weights(G.shape[1]))
