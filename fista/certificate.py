@@ -26,6 +26,11 @@ A task that only the loss acts on needs M'theta = 0: theta is then the least-squ
 ``1/2 <G, (M'M)^+ G>``. Floating point cannot tell a singular M from one that is so but for its last bits:
 where M is rank-deficient, ``reason`` says that the gap holds for an M within rounding of the given one.
 
+A semi-norm with null space N needs N'M'theta = 0. W is moved along N until N'G is 0 but for rounding, and
+what that leaves is paid for (`NullSpace`): some theta' with N'M'theta' = 0 has ||theta' - s r|| <= s eta, so
+that D is less by at most s eta ||b - s r|| + (s eta)^2, and the entries of M'theta' are within
+s (E + eta ||M_.d||) of s G. Where the rank of M N is not certain, the gap is inf.
+
 Rounding. Sums of n terms carry a relative error of at most gamma_n = n u / (1 - n u). With the magnitudes
 A = ||b|| + sum_d ||M_.d|| |w_d| (before centring), the computed residual is within gamma A of b - M w, and
 the computed G is within E = gamma ||M_.d|| ||r|| of M'r. Feasibility is claimed only for polar(G) + polar(E)
@@ -43,6 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fista.losses import LeastSquares
+from fista.null_space import inexact
 from fista.problem import Problem, Scalars
 
 __all__ = ["Certificate", "certify", "gap_from_statistics", "seems_solved"]
@@ -50,6 +56,7 @@ __all__ = ["Certificate", "certify", "gap_from_statistics", "seems_solved"]
 Floats = NDArray[np.float64]
 UNIT = float(np.finfo(np.float64).eps) / 2
 RANK_DEFICIENT = "unpenalised: singular values of the design within rounding of zero count as zero"
+NULL_SPACE = "the penalty is a semi-norm, and the rank of the design on its null space is not certain"
 NO_DUAL = "the penalty has neither polar nor conjugate: judged by the KKT residual"
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 
@@ -140,7 +147,8 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats, n_iter: int = 0
     energy = np.maximum(energy - problem.inner(loss.linear + G, total), 0.0)
     magnitude = _magnitude(problem, total)
     gamma = gamma_of(loss.n_terms)
-    E = gamma * loss.column_norms * magnitude if problem.free.any() else None
+    bounded = problem.free.any() or problem.null is not None
+    E = gamma * loss.column_norms * magnitude if bounded else None
     omega = problem.penalty_value(W)
     energy = _scaled_energy(problem, G, energy, E, problem.projection(n_iter))
     gap, _, _ = _best_gap(problem, W, G, energy, omega, E, refine=False)
@@ -251,6 +259,14 @@ def _best_gap(
         return excess + omega, ones, reason
     if problem.ridge:
         gap, scale = _ridge_gap(problem, W, G, energy, omega, E, refine=refine)
+    elif problem.null is not None and E is not None:
+        if not problem.null.certain:
+            return np.inf, 1.0, NULL_SPACE
+        eta = problem.null.distance(G, E)
+        gap, scale = _norm_gap(problem, W, G, energy, omega, E + eta * problem.null.column_norms)
+        # ||b - s r|| = ||M w + (1 - s) r||, and neither M w nor r exceeds the magnitude.
+        length = 2 * _join(problem, _magnitude(problem, problem.total(W)))
+        gap = gap + scale * eta * length + np.square(scale * eta)
     else:
         gap, scale = _norm_gap(problem, W, G, energy, omega, E)
     if not free.any():
@@ -301,10 +317,12 @@ def _ridge_gap(
     error = 0.0 if E is None else np.sqrt(problem.inner(E, E))
 
     def gap(s: Scalars) -> Scalars:
-        inside = s * G - problem.beyond(s * G)
+        inside = problem.off_null(s * G - problem.beyond(s * G))
         inside = inside / np.maximum(problem.polar(inside), 1.0)  # a proof trusts no prox
         beyond = s * G - inside
         distance = np.sqrt(problem.inner(beyond, beyond)) + np.abs(s) * error
+        if len(problem.null_basis):  # which `inside` may miss by rounding
+            distance = distance + inexact(inside)
         smooth = 0.5 * np.square(1.0 - s) * energy + beta * square
         paid = problem.conjugate(inside)
         return np.asarray(smooth + omega + paid - s * fit + np.square(distance) / (4 * beta))

@@ -223,5 +223,6 @@ def _expect_both(rows: Any, tasks: NDArray[Any]) -> None:
     alone = (mass > 0) & (np.abs(rows.target_sums()) >= mass)
     if alone.any():
         raise ValueError(
-            f"y: found one class only in task {tasks[alone].tolist()[0]!r}; expected both, or fit_intercept=False"
+            f"y: found one class only in task {tasks[alone].tolist()[0]!r}; expected both, "
+            "or fit_intercept=False"
         )

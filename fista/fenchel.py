@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fista.certificate import NO_DUAL, Certificate, certify, gamma_of, kkt_residual, seems_solved
+from fista.null_space import inexact
 from fista.problem import TINY
 from fista.smooth import SmoothProblem
 
@@ -109,7 +110,8 @@ def _sides(problem: SmoothProblem, W: Floats, image: Floats) -> _Sides:
         rows = loss.total(phi.dual_value(loss.targets, s * tau))
         return rows - 0.5 * s * s * graph_energy - paid
 
-    reason = NO_DUAL if not problem.has_dual else UNPENALISED if problem.free.any() else ""
+    free = problem.free.any() or (len(problem.null_basis) > 0 and not problem.ridge)
+    reason = NO_DUAL if not problem.has_dual else UNPENALISED if free else ""
     best, scale, room = -np.inf, 1.0, 0.0
     if not reason:
         best, scale = max((dual(s, paid), s) for s, paid in _paid(problem, total, G, E))
@@ -132,7 +134,10 @@ def _paid(problem: SmoothProblem, W: Floats, G: Floats, E: Floats) -> list[tuple
     limit = min(1.0 / max(float(problem.polar(G - 2 * problem.ridge * W)), TINY), 1.0)
     pairs = []
     for s, u in ((1.0, G - problem.beyond(G)), (limit, limit * (G - 2 * problem.ridge * W))):
-        inside = u / max(float(problem.polar(u)), 1.0)  # a proof trusts no prox
+        inside = problem.off_null(u)
+        inside = inside / max(float(problem.polar(inside)), 1.0)  # a proof trusts no prox
         beyond = float(np.linalg.norm(s * G - inside)) + s * float(np.linalg.norm(E))
+        if len(problem.null_basis):  # which `inside` may miss by rounding
+            beyond += inexact(inside)
         pairs.append((s, problem.conjugate(inside) + beyond**2 / (4 * problem.ridge)))
     return pairs

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fista.losses import LeastSquares, QuadraticLoss
+from fista.null_space import NullSpace
 from fista.penalties import Penalty
-from fista.penalties.interface import conjugate_of, gauge, gauge_bound, has_dual
+from fista.penalties.interface import conjugate_of, gauge, gauge_bound, has_dual, null_space_of
 
 __all__ = ["Problem"]
 
@@ -50,8 +51,43 @@ class Problem:
 
     @cached_property
     def free(self) -> NDArray[np.bool_]:
-        """The tasks that nothing but the loss acts on, (T,)."""
-        return self.penalty.unpenalised(self.loss.shape[1]) & (self.ridge == 0)
+        """The tasks that nothing but the loss acts on, (T,); those of a null space are none of them."""
+        unpenalised = self.penalty.unpenalised(self.loss.shape[1]) & (self.ridge == 0)
+        return unpenalised & (len(self.null_basis) == 0)
+
+    @cached_property
+    def null_basis(self) -> Floats:
+        """An orthonormal basis of what a semi-norm does not see, k x D x T; k = 0 of a norm.
+
+        Empty, too, where whole tasks are free (`free`) and nothing ties them to others.
+        """
+        alone = self.separable or self.penalty.unpenalised(self.loss.shape[1]).all()
+        return np.empty((0, *self.loss.shape)) if alone else null_space_of(self.penalty, *self.loss.shape)
+
+    @cached_property
+    def null(self) -> NullSpace | None:
+        """The smooth part along `null_basis`."""
+        if not len(self.null_basis):
+            return None
+
+        def hessian(N: Floats) -> Floats:
+            return self.loss.hessian(N) + (2 * self.ridge) * N
+
+        return NullSpace.of(self.null_basis, hessian, self.loss)
+
+    def settled(self, W: Floats, HW: Floats) -> tuple[Floats, Floats]:
+        """W moved to the minimum along the null space of the penalty, whose value stays; and the Hessian."""
+        if self.null is None:
+            return W, HW
+        step, image = self.null.step(self.loss.linear - HW)
+        return W + (step if self.penalty.n_parts == 1 else self.penalty.share(step)), HW + image  # type: ignore[attr-defined]
+
+    def off_null(self, G: Floats) -> Floats:
+        """What G has orthogonal to the null space of the penalty."""
+        if not len(self.null_basis):
+            return G
+        N = self.null_basis
+        return np.asarray(G - np.tensordot(np.tensordot(N, G, axes=2), N, axes=1))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -157,11 +193,20 @@ class Problem:
         return 0.5 * self.loss.energy
 
     def lambda_max(self) -> float:
-        """The smallest factor on the weights of a norm at which W = 0 is optimal."""
-        return gauge(self.penalty, self.descent_at_zero())
+        """The smallest factor on the weights of a norm at which W = 0 is optimal.
+
+        Of a semi-norm: at which the best W within its null space is.
+        """
+        return gauge(self.penalty, self.descent_at_zero() - self._settled_zero()[1])
+
+    def _settled_zero(self) -> tuple[Floats, Floats]:
+        return self.settled(np.zeros(self.shape), np.zeros(self.loss.shape))
 
     def zero_is_optimal(self) -> bool:
-        """Whether W = 0 is known to be: Omega(0) + Omega*(M'b) = 0, by Fenchel and Young."""
+        """Whether W = 0 is known to be: Omega(0) + Omega*(M'b) = 0, by Fenchel and Young.
+
+        Of a semi-norm, whether `start` is.
+        """
         if not self.has_dual or self.lambda_max() > 1:
             return False
         return self.is_norm or bool(
@@ -169,8 +214,8 @@ class Problem:
         )
 
     def start(self) -> Floats:
-        """Zero, and the least-squares solution for tasks that nothing but the loss acts on."""
-        W = np.zeros(self.shape)
+        """Zero, and the least-squares solution for tasks or directions that nothing but the loss acts on."""
+        W = self._settled_zero()[0]
         if self.free.any() and (solver := self.loss.least_squares()) is not None:
             solution = np.where(self.free, solver.solve(self.loss.linear), 0.0)
             # of several parts, one that costs nothing takes it all

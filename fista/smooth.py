@@ -125,6 +125,10 @@ class SmoothProblem(Problem):
     def separable(self) -> bool:
         return False
 
+    @cached_property
+    def null(self) -> None:
+        return None
+
     def image(self, W: Floats) -> Floats:
         """The predictions without their offset."""
         return self.loss.image(self.total(W))
@@ -158,6 +162,9 @@ class SmoothProblem(Problem):
 
     def descent_at_zero(self) -> Floats:
         return self.descent(np.zeros_like(self.loss.targets))
+
+    def lambda_max(self) -> float:
+        return np.inf if len(self.null_basis) else super().lambda_max()
 
     def projection(self, n_iter: int) -> LeastSquares | None:
         return None

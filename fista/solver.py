@@ -137,6 +137,9 @@ def _until_certified(
         if not last and state.n_iter < next_check:
             continue
         next_check = state.n_iter + 3 + isqrt(2 * state.n_iter)
+        if problem.null is not None:
+            W, image = problem.settled(state.W, state.image)
+            state = state._replace(W=W, image=image)
         if last or seems_solved(problem, state.W, state.image, state.n_iter, tol):
             certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)
             if last or certificate.converged:

@@ -11,8 +11,9 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
+from cvxpy.atoms.suppfunc import SuppFuncAtom
 
-__all__ = ["constraints", "expression", "is_declared"]
+__all__ = ["constraints", "expression", "is_declared", "is_solved"]
 
 
 def expression(penalty: Any, W: Any) -> Any:
@@ -34,6 +35,11 @@ def is_declared(penalty: Any) -> bool:
     """Whether `expression` knows the penalty."""
     own = callable(getattr(penalty, "expression", None))
     return own or any(cls.__name__ in DECLARED for cls in type(penalty).__mro__)
+
+
+def is_solved(expression: Any) -> bool:
+    """Whether CVXPY finds the value of an expression by solving a problem, and only as well as that."""
+    return isinstance(expression, SuppFuncAtom) or any(is_solved(part) for part in expression.args)
 
 
 def constraints(penalty: Any, W: Any) -> list[Any]:
@@ -74,8 +80,22 @@ def _slope(p: Any, W: Any) -> Any:
 
 
 def _sparse_groups(p: Any, W: Any) -> Any:
-    norms = sum(p.beta * np.sqrt(len(g)) * cp.norm(cp.vec(_rows(W, g), order="C"), 2) for g in p.groups)
+    weights = [np.sqrt(len(g)) for g in p.groups] if p.weights is None else p.weights
+    pairs = zip(p.groups, weights, strict=True)
+    norms = sum(p.beta * w * cp.norm(cp.vec(_rows(W, g), order="C"), 2) for g, w in pairs)
     return p.alpha * cp.sum(cp.abs(W)) + norms
+
+
+def _chain(p: Any, W: Any) -> Any:
+    return p.alpha * cp.sum(cp.abs(cp.diff(W, axis=1))) if W.shape[1] > 1 else cp.Constant(0.0)
+
+
+def _k_support(p: Any, W: Any) -> Any:
+    """By its definition: the largest <W, u> over the u whose k largest squares sum to at most 1."""
+    size = W.shape[0] * W.shape[1]
+    u = cp.Variable(size)
+    support = cp.suppfunc(u, [cp.sum_largest(cp.square(u), min(p.k, size)) <= 1])
+    return p.alpha * support(cp.vec(W, order="C"))
 
 
 def _on_rows_constraints(p: Any, W: Any) -> list[Any]:
@@ -84,17 +104,26 @@ def _on_rows_constraints(p: Any, W: Any) -> list[Any]:
 
 
 DECLARED: dict[str, tuple[Callable[..., Any], Callable[..., list[Any]]]] = {
-    "L1": (lambda p, W: cp.sum(cp.abs(W) @ np.broadcast_to(p.alpha, W.shape[1])), _free),
-    "RowL21": (lambda p, W: p.alpha * cp.sum(cp.norm(W, 2, axis=1)), _free),
-    "ColumnL21": (lambda p, W: p.alpha * cp.sum(cp.norm(W, 2, axis=0)), _free),
-    "RowL1Linf": (lambda p, W: p.alpha * cp.sum(cp.max(cp.abs(W), axis=1)), _free),
-    "ColumnL1Linf": (lambda p, W: p.alpha * cp.sum(cp.max(cp.abs(W), axis=0)), _free),
+    "L1": (lambda p, W: cp.sum(cp.multiply(np.broadcast_to(p.alpha, W.shape), cp.abs(W))), _free),
+    "RowL21": (lambda p, W: cp.sum(cp.multiply(p.alpha, cp.norm(W, 2, axis=1))), _free),
+    "ColumnL21": (lambda p, W: cp.sum(cp.multiply(p.alpha, cp.norm(W, 2, axis=0))), _free),
+    "RowL1Linf": (lambda p, W: cp.sum(cp.multiply(p.alpha, cp.max(cp.abs(W), axis=1))), _free),
+    "ColumnL1Linf": (lambda p, W: cp.sum(cp.multiply(p.alpha, cp.max(cp.abs(W), axis=0))), _free),
     "Frobenius": (lambda p, W: p.alpha * cp.norm(cp.vec(W, order="C"), 2), _free),
     "TraceNorm": (lambda p, W: p.alpha * cp.normNuc(W), _free),
     "Slope": (_slope, _free),
     "ExclusiveLasso": (lambda p, W: 0.5 * p.alpha * cp.sum_squares(cp.sum(cp.abs(W), axis=1)), _free),
     "SparseGroupLasso": (_sparse_groups, _free),
-    "NonNegativeL1": (lambda p, W: p.alpha * cp.sum(W), lambda p, W: [W >= 0]),
+    "KSupport": (_k_support, _free),
+    "FusedTasks": (_chain, _free),
+    "Elastic": (
+        lambda p, W: expression(p.penalty, W) + p.beta * cp.sum_squares(W),
+        lambda p, W: constraints(p.penalty, W),
+    ),
+    "NonNegativeL1": (
+        lambda p, W: cp.sum(cp.multiply(np.broadcast_to(p.alpha, W.shape), W)),
+        lambda p, W: [W >= 0],
+    ),
     "Box": (lambda p, W: cp.Constant(0.0), lambda p, W: [p.low <= W, p.high >= W]),
     "CappedRows": (lambda p, W: cp.Constant(0.0), lambda p, W: [cp.norm(W, 2, axis=1) <= p.radius]),
     "Simplex": (lambda p, W: cp.Constant(0.0), lambda p, W: [W >= 0, cp.sum(W, axis=0) == p.total]),

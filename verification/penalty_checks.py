@@ -10,7 +10,11 @@ and from nothing that the penalty says of itself:
 - *norm*: Omega(c W) = c Omega(W), Omega(-W) = Omega(W), Omega(V + W) <= Omega(V) + Omega(W);
 - *polar*: <G, W> <= polar(G) Omega(W), with equality for the W that CVXPY finds;
 - *conjugate*: <G, W> <= Omega(W) + Omega*(G), with equality at the prox and for the W that CVXPY finds;
-- *zeros*: p is exactly zero if and only if polar(V) <= s;
+- *zeros*: p is exactly zero if and only if polar(V) <= s; of a semi-norm, p is then the projection of V on
+  the null space;
+- *null space*: of an orthonormal basis Omega(N_k) = Omega(-N_k) = 0, prox(V + N_k) = prox(V) + N_k, polar(G)
+  does not see N_k, and Omega is not 0 on the complement. Polars and conjugates are tested at G that are
+  orthogonal to it;
 - *manners*: nothing is written into the input, shape and dtype are kept, no NaN; a step of 0 changes nothing.
 
 A computed prox is allowed an error of `ROUNDING` n eps of the largest number that goes into it, n being the
@@ -23,7 +27,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cvxpy as cp
@@ -32,8 +36,8 @@ from hypothesis import Phase
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fista.penalties.interface import gauge, gauge_bound
-from formulations.penalties import constraints, expression, is_declared
+from fista.penalties.interface import gauge, gauge_bound, null_space_of
+from formulations.penalties import constraints, expression, is_declared, is_solved
 from verification.search import Search
 
 __all__ = ["Finding", "PenaltyReport", "check_penalty"]
@@ -123,7 +127,8 @@ def check_penalty(
         Optionally ``polar(G)``, the largest <G, W> over value(W) <= 1, which says that it is a norm (a
         semi-norm or a gauge: the polar may be inf); or ``conjugate(G, E)``, a bound on the largest
         <G', W> - value(W) for G' within E of G, which says that it is none (then ``polar``, if any, is the
-        gauge of a set on which the conjugate is finite). ``expression(W)``, the same penalty of a CVXPY
+        gauge of a set on which the conjugate is finite). ``null_space(D, T)``, a basis of the directions that
+        it does not see, is that of a semi-norm. ``expression(W)``, the same penalty of a CVXPY
         variable (of a list of them, one a part), is known of all of `fista.penalties`. ``n_parts`` is K if
         its coefficients are K x D x T, and ``symmetric`` False if value(-W) is not value(W).
     n_features, n_tasks : int, optional
@@ -164,6 +169,7 @@ def check_penalty(
             )
     has = {name: callable(getattr(penalty, name, None)) for name in ("polar", "conjugate")}
     has |= {"expression": is_declared(penalty), "norm": has["polar"] and not has["conjugate"]}
+    has["null_space"] = callable(getattr(penalty, "null_space", None))
     tried: dict[str, int] = {}
     findings: list[Finding] = []
     skipped = {}
@@ -205,7 +211,7 @@ def _smallest(
 
 
 def _trimmed(probe: _Probe, violated: Callable[[_Probe], bool], axes: tuple[int, ...]) -> _Probe:
-    """Without the rows and columns that the violation can do without."""
+    """Without the rows and columns that the violation can do without, and with zeros where these will do."""
     for axis in axes:
         k = 0
         while k < probe.V.shape[axis] > 1:
@@ -215,6 +221,12 @@ def _trimmed(probe: _Probe, violated: Callable[[_Probe], bool], axes: tuple[int,
                 probe = smaller
             else:
                 k += 1
+    for name in ("G", "other", "V"):
+        for at in np.argwhere(getattr(probe, name)):
+            A = getattr(probe, name).copy()
+            A[tuple(at)] = 0.0
+            if violated(simpler := replace(probe, **{name: A})):
+                probe = simpler
     return probe
 
 
@@ -295,6 +307,23 @@ def _points(p: Floats, probe: _Probe) -> Iterator[Floats]:
             yield p + distance * direction
 
 
+def _along(penalty: Any, G: Floats) -> Floats:
+    """What G, D x T, has in the null space of a semi-norm; 0 of a norm."""
+    N = null_space_of(penalty, *G.shape)
+    return np.asarray(np.tensordot(np.tensordot(N, G, axes=2), N, axes=1))
+
+
+def _across(penalty: Any, G: Floats) -> Floats:
+    """What G has orthogonal to it, where a polar or conjugate may be finite."""
+    return G - _along(penalty, G)
+
+
+def _unbounded(penalty: Any, parts: list[Any]) -> list[Any]:
+    """Constraints that leave out of a maximisation what costs nothing and gains no more than rounding."""
+    total = sum(parts[1:], start=parts[0])
+    return [cp.sum(cp.multiply(N, total)) == 0 for N in null_space_of(penalty, *parts[0].shape)]
+
+
 def _total(W: Floats) -> Floats:
     return np.asarray(W if W.ndim == 2 else W.sum(axis=0))
 
@@ -356,8 +385,9 @@ def _as_declared(penalty: Any, probe: _Probe) -> None:
             continue
         _expect(off <= 8 * _error(W, V), f"value(V) is {own:.8g}, but a constraint is violated by {off:.3g}")
         there = float(declared.value)
+        accuracy = CONIC if is_solved(declared) else ROUNDING * W.size * EPS
         _expect(
-            abs(there - own) <= ROUNDING * W.size * EPS * max(abs(there), abs(own), float(np.abs(W).max())),
+            abs(there - own) <= accuracy * max(abs(there), abs(own), float(np.abs(W).max())),
             f"value(V) is {own:.8g}, the expression is {there:.8g}",
         )
     parts, declared, within = _declared(penalty, V)
@@ -397,7 +427,7 @@ def _subgradient(penalty: Any, probe: _Probe) -> None:
         f"<p, (V - p) / {s:g}> = {product:.8g}, but Omega(p) = {value:.8g}: (V - p) / step is no subgradient",
     )
     if p.ndim == 2:
-        room = 1 + ROUNDING * p.size * EPS + float(penalty.polar(np.full_like(u, error / s)))
+        room = 1 + ROUNDING * p.size * EPS + gauge_bound(penalty, np.full_like(u, error / s))
         polar = float(penalty.polar(u.copy()))
         # That of a semi-norm is inf but on a subspace, which rounding misses; what follows is for it, too.
         _expect(polar <= room or not np.isfinite(polar), f"polar((V - p) / step) = {polar:.10g} > 1")
@@ -433,12 +463,13 @@ def _norm(penalty: Any, probe: _Probe) -> None:
 
 
 def _polar_bounds(penalty: Any, probe: _Probe) -> None:
-    polar = float(penalty.polar(probe.G.copy()))
+    G = _across(penalty, probe.G)
+    polar = float(penalty.polar(G.copy()))
     _expect(polar >= 0, f"polar(G) = {polar:g} < 0")
     shape = probe.V.shape
-    points = (probe.V, np.broadcast_to(probe.G, shape), np.broadcast_to(np.sign(probe.G), shape))
+    points = (probe.V, np.broadcast_to(G, shape), np.broadcast_to(np.sign(G), shape))
     for W in (_within(penalty, np.array(point)) for point in points):
-        value, product = float(penalty.value(W)), _inner(probe.G, _total(W))
+        value, product = float(penalty.value(W)), _inner(G, _total(W))
         if value == 0 and polar == np.inf:
             continue  # a semi-norm
         size = float(np.sum(np.abs(probe.G) * _total(np.abs(W))))
@@ -446,21 +477,36 @@ def _polar_bounds(penalty: Any, probe: _Probe) -> None:
             product <= (polar * value if value > 0 else 0.0) + ROUNDING * W.size * EPS * size,
             f"<G, W> = {product:.8g} > polar(G) Omega(W) = {polar:.8g} * {value:.8g} for W = {W.tolist()}",
         )
+    most = gauge_bound(penalty, np.abs(probe.G)) * (1 + ROUNDING * probe.G.size * EPS)
+    for H in (probe.G, -probe.G, np.copysign(probe.G, _total(probe.other))):
+        found = float(penalty.polar(H.copy()))
+        _expect(
+            found <= most or most == np.inf,
+            f"polar(H) = {found:.8g} > {most:.8g}, the bound of what is no larger, for H = {H.tolist()}",
+        )
 
 
 def _polar_is_attained(penalty: Any, probe: _Probe) -> None:
-    polar = float(penalty.polar(probe.G.copy()))
+    G = _across(penalty, probe.G)
+    polar = float(penalty.polar(G.copy()))
     if not np.isfinite(polar):
         return
     parts, declared, within = _declared(penalty, probe.V)
-    product = cp.sum(cp.multiply(probe.G, sum(parts[1:], start=parts[0])))
-    W = _solve(cp.Problem(cp.Maximize(product), [declared <= 1, *within]), parts)
+    product = cp.sum(cp.multiply(G, sum(parts[1:], start=parts[0])))
+    bounded = [declared <= 1, *within, *_unbounded(penalty, parts)]
+    W = _solve(cp.Problem(cp.Maximize(product), bounded), parts)
     value = float(declared.value)
-    reached = max(_inner(probe.G, _total(W)) / value, 0.0) if value > 1e-9 else 0.0
+    reached = max(_inner(G, _total(W)) / value, 0.0) if value > 1e-9 else 0.0
     _expect(
-        abs(reached - polar) <= CONIC * max(polar, reached),
+        abs(reached - polar) <= CONIC * max(polar, reached) + _rounding_of_polar(penalty, probe.G),
         f"polar(G) = {polar:.8g}, but the largest <G, W> over Omega(W) <= 1 is {reached:.8g}",
     )
+
+
+def _rounding_of_polar(penalty: Any, G: Floats) -> float:
+    """What is left of a G within the null space when it is taken off; 0 of a norm."""
+    off = ROUNDING * G.size * EPS * float(np.linalg.norm(G))
+    return gauge_bound(penalty, np.full_like(G, off)) if len(null_space_of(penalty, *G.shape)) else 0.0
 
 
 def _conjugate(penalty: Any, probe: _Probe) -> None:
@@ -479,9 +525,11 @@ def _conjugate(penalty: Any, probe: _Probe) -> None:
         )
     # All within E of G must have a gauge of at most 1.
     E = np.full_like(probe.G, 0.5 / max(gauge_bound(penalty, np.ones_like(probe.G)), 5.0))
-    G = probe.G * (0.5 / max(gauge(penalty, probe.G), 0.5))
+    G = _across(penalty, probe.G)
+    G = G * (0.5 / max(gauge(penalty, G), 0.5))
     bound, most = (float(penalty.conjugate(G, e)) for e in (np.zeros_like(G), E))
     for W in (_within(penalty, V), p, _within(penalty, probe.other)):
+        W = _across(penalty, W) if p.ndim == 2 else W
         value, product = float(penalty.value(W)), _inner(G, _total(W))
         size = float(np.sum(np.abs(G) * _total(np.abs(W)))) + abs(value) + abs(bound)
         _expect(
@@ -496,12 +544,14 @@ def _conjugate(penalty: Any, probe: _Probe) -> None:
 
 
 def _conjugate_is_attained(penalty: Any, probe: _Probe) -> None:
-    G = probe.G / max(gauge(penalty, probe.G), 1.0)
+    G = _across(penalty, probe.G)
+    G = G / max(2 * gauge(penalty, G), 1.0)  # at a gauge of 1 there are rays that neither gain nor lose
     bound = float(penalty.conjugate(G, np.zeros_like(G)))
     if not np.isfinite(bound):
         return
     parts, declared, within = _declared(penalty, probe.V)
     product = cp.sum(cp.multiply(G, sum(parts[1:], start=parts[0])))
+    within = [*within, *_unbounded(penalty, parts)]
     W = _solve(cp.Problem(cp.Maximize(product - declared), within), parts)
     reached = _inner(G, _total(W)) - float(declared.value)
     _expect(
@@ -516,10 +566,55 @@ def _zeros(penalty: Any, probe: _Probe) -> None:
         return
     room = ROUNDING * V.size * EPS
     at = polar * (1 + room)
+    if len(null_space_of(penalty, *V.shape)):
+        p, left, error = _prox(penalty, V, at), _along(penalty, V), 2 * _error(V)
+        _expect(
+            np.abs(p - left).max() <= error,
+            f"prox(V, {at:g}) is not the projection of V on the null space, though polar(V) <= step",
+        )
+        return
     _expect(not _prox(penalty, V, at).any(), f"prox(V, {at:g}) is not exactly 0, though polar(V) <= step")
     if polar > 0:
         below = polar * (1 - 1e-3)
         _expect(_prox(penalty, V, below).any(), f"prox(V, {below:g}) is 0, though polar(V) > step")
+
+
+def _null_space(penalty: Any, probe: _Probe) -> None:
+    V, s, G = probe.V, probe.step, probe.G
+    D, T = G.shape
+    N = np.asarray(penalty.null_space(D, T))
+    _expect(N.ndim == 3 and N.shape[1:] == (D, T), f"null_space has shape {N.shape}; expected (k, {D}, {T})")
+    room = ROUNDING * G.size * EPS
+    off = np.abs(np.tensordot(N, N, axes=((1, 2), (1, 2))) - np.eye(len(N))).max(initial=0.0)
+    _expect(off <= room, f"null_space is not orthonormal, by {off:.3g}")
+    units = sum(_finite(penalty.value(np.broadcast_to(e, V.shape))) for e in np.eye(D * T).reshape(-1, D, T))
+    p = _prox(penalty, V, s)
+    for direction in N:
+        own = penalty.share(direction) if V.ndim == 3 else direction
+        for sign in (1.0, -1.0):
+            value = float(penalty.value(sign * own))
+            _expect(abs(value) <= room * units, f"Omega = {value:g} at {(sign * own).tolist()} of null_space")
+        moved, error = _prox(penalty, V + 3 * own, s), 2 * _error(V, V + 3 * own)
+        apart = float(np.abs(moved - p - 3 * own).max())
+        _expect(
+            apart <= error, f"prox(V + N, step) is not prox(V, step) + N, by {apart:.3g}, for N in null_space"
+        )
+        if V.ndim == 2 and hasattr(penalty, "polar"):
+            one, other = float(penalty.polar(G.copy())), float(penalty.polar(G + 3 * direction))
+            allowed = gauge_bound(penalty, np.full_like(G, 2 * _error(G, G + 3 * direction)))
+            _expect(
+                one == other or abs(one - other) <= allowed,
+                f"polar(G) = {one:.8g} and polar(G + N) = {other:.8g} for N in null_space",
+            )
+    if V.ndim == 2:
+        for W in (_across(penalty, V), _across(penalty, _prox(penalty, V, 1e6))):
+            # A multiple, so that within a constraint is not taken for along a direction.
+            size = float(np.linalg.norm(W))
+            seen = penalty.value(W * (1e6 / size)) + penalty.value(W * (-1e6 / size)) if size else np.inf
+            _expect(
+                size <= 4 * D * T * _error(V) or seen > 1e6 * room * units,
+                f"Omega is 0 along {(W / size if size else W).tolist()}, orthogonal to null_space",
+            )
 
 
 def _manners(penalty: Any, probe: _Probe) -> None:
@@ -554,6 +649,7 @@ CHECKS: dict[str, tuple[tuple[str, ...], bool, Check]] = {
     "subgradient": (("norm",), False, _subgradient),
     "polar": (("norm",), False, _polar_bounds),
     "zeros": (("norm",), False, _zeros),
+    "null space": (("null_space",), False, _null_space),
     "conjugate": (("conjugate",), False, _conjugate),
     "expression": (("expression",), True, _as_declared),
     "polar is attained": (("norm", "expression"), True, _polar_is_attained),

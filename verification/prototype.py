@@ -2,13 +2,18 @@
 
 Its value is the expression; its prox and its polar (of a norm) or conjugate (of anything else) are compiled
 CVXPY problems. That is slow, some milliseconds each, but the answer carries the same certificate: the dual
-side is a bound that CVXPY finds, widened by what its solver may leave.
+side is a bound that CVXPY finds, widened by what its solver may leave. The prox is as inexact, which the
+certificate need not know: it takes W as it finds it.
+
+A semi-norm needs to know along which directions it is constant: these are orthogonal to all its subgradients,
+whose span random points fill.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +28,30 @@ __all__ = ["Prototype", "from_expression"]
 Floats = NDArray[np.float64]
 #: What the conic solver is asked for, and what its answers are trusted to, relative to their size.
 ASKED, TRUSTED = 1e-11, 1e-8
+#: What CLARABEL's answers are accepted with at worst, bounds being wider by as much.
+REDUCED = 1e-4
+#: The statuses of which the value is known, and what they say where it is infinite.
+ANSWERS = {
+    "optimal": None,
+    "optimal_inaccurate": None,
+    "unbounded": "unbounded",
+    "unbounded_inaccurate": "unbounded",
+    "infeasible": "infeasible",
+    "infeasible_inaccurate": "infeasible",
+}
+EPS = float(np.finfo(np.float64).eps)
 
 
 class Prototype(Penalty):
-    """A penalty whose value is a CVXPY expression; made by `from_expression`."""
+    """A penalty whose value is a CVXPY expression; made by `from_expression`.
+
+    Attributes
+    ----------
+    accuracy : dict of str to float
+        Of ``"prox"`` and ``"polar"`` or ``"conjugate"``, once they have been solved for: the worst that
+        CLARABEL ended with: `ASKED`, `TRUSTED` or `REDUCED`, relative. Bounds are widened by `TRUSTED`, or by
+        `REDUCED` where CLARABEL ended there.
+    """
 
     def __init__(self, declare: Callable[[Any], Any], n_features: int, n_tasks: int) -> None:
         self.declare, self.n_features, self.n_tasks = declare, n_features, n_tasks
@@ -45,17 +70,35 @@ class Prototype(Penalty):
                 f"declare: found {declared}, of curvature {declared.curvature}; expected one that is convex "
                 "by the rules of disciplined convex programming"
             )
+        self.accuracy: dict[str, float] = {}
+        lowest = self._least(W, declared)
+        if lowest == np.inf:
+            raise ValueError(f"declare: found {declared}, which is inf everywhere; expected a finite value")
+        if lowest == -np.inf and self.is_norm:
+            raise ValueError(
+                f"declare: found {declared}, which is positively homogeneous and unbounded below: its "
+                "conjugate is finite on a set without 0 that rounding misses; expected one that is >= 0, or "
+                "with a term that bounds it"
+            )
+
+    def _least(self, W: Any, declared: Any) -> float:
+        """The infimum of the expression as far as can be told: 0 where CVXPY finds none."""
+        lowest = 0.0
+        with suppress(RuntimeError):
+            lowest = self._solve(cp.Problem(cp.Minimize(declared)), "least value")
+        return lowest
 
     def __getstate__(self) -> dict[str, Any]:
         # Compiled problems stay behind.
-        names = ("declare", "n_features", "n_tasks")
+        names = ("declare", "n_features", "n_tasks", "accuracy")
         return {name: self.__dict__[name] for name in names}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         return {}
 
     def __repr__(self) -> str:
-        return f"from_expression({self.expression(cp.Variable((self.n_features, self.n_tasks), name='W'))})"
+        declared = self.expression(cp.Variable((self.n_features, self.n_tasks), name="W"))
+        return f"from_expression({declared}; prox and dual by CVXPY, to {TRUSTED:g})"
 
     def expression(self, W: Any) -> Any:
         """The penalty of a CVXPY variable."""
@@ -63,7 +106,7 @@ class Prototype(Penalty):
 
     @cached_property
     def is_norm(self) -> bool:
-        """Whether it is positively homogeneous at some points, which is taken for all."""
+        """Whether it is positively homogeneous at some points, which is taken for all: a norm or a gauge."""
         rng = np.random.default_rng(0)
         points = [rng.standard_normal((self.n_features, self.n_tasks)) for _ in range(4)]
         points += [np.eye(self.n_features, self.n_tasks), -np.abs(points[0])]
@@ -73,8 +116,9 @@ class Prototype(Penalty):
         return all(np.isclose(tripled, 3 * value, rtol=1e-12, atol=1e-12) for value, tripled in pairs)
 
     def __getattr__(self, name: str) -> Any:
-        if "declare" in self.__dict__ and name == ("polar" if self.is_norm else "conjugate"):
-            return self._polar if name == "polar" else self._conjugate
+        own = {"polar": self._polar, "polar_bound": self._polar_bound, "conjugate": self._conjugate}
+        if "accuracy" in self.__dict__ and name in own and self.is_norm == name.startswith("polar"):
+            return own[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     # -- the compiled problems ----------------------------------------------------------------------
@@ -99,13 +143,51 @@ class Prototype(Penalty):
         """The largest <G, W> over the unit ball of a norm."""
         W, G = self._variable(), cp.Parameter((self.n_features, self.n_tasks))
         product = cp.sum(cp.multiply(G, W))
-        return W, G, cp.Problem(cp.Maximize(product), [self.expression(W) <= 1])
+        return W, G, cp.Problem(cp.Maximize(product), [self.expression(W) <= 1, *self._across(W)])
 
     @cached_property
     def _conjugated(self) -> tuple[Any, Any, Any]:
         W, G = self._variable(), cp.Parameter((self.n_features, self.n_tasks))
         product = cp.sum(cp.multiply(G, W))
-        return W, G, cp.Problem(cp.Maximize(product - self.expression(W)))
+        return W, G, cp.Problem(cp.Maximize(product - self.expression(W)), self._across(W))
+
+    def _across(self, W: Any) -> list[Any]:
+        """W is orthogonal to the null space, where G is."""
+        return [cp.sum(cp.multiply(N, W)) == 0 for N in self._null]
+
+    # -- the null space -----------------------------------------------------------------------------
+
+    def null_space(self, n_features: int, n_tasks: int) -> Floats:
+        """The directions along which it is constant, k x D x T; none where that is not certain."""
+        self._checked(np.zeros((n_features, n_tasks)))
+        return self._null
+
+    @cached_property
+    def _null(self) -> Floats:
+        shape, n = (self.n_features, self.n_tasks), self.n_features * self.n_tasks
+        rng = np.random.default_rng(1)
+        points = rng.standard_normal((n + 8, *shape))
+        slopes = np.stack([self._subgradient(W).ravel() for W in points])
+        sizes, N = np.linalg.svd(slopes)[1:]
+        small = sizes <= 16 * n * EPS * sizes[0]
+        # What is small but not within rounding of zero decides nothing: then nothing is claimed.
+        certain = not np.any(~small & (sizes <= np.sqrt(EPS) * sizes[0]))
+        N = N[small].reshape(-1, *shape)
+        far, zero = 1e3, self.value(np.zeros(shape))
+        rise = max(abs(self.value(W) - zero) for W in (far * points[0], -far * points[0]))
+        for W in (*N, *-N):
+            certain = certain and abs(self.value(far * W) - zero) <= 16 * n * EPS * (rise + abs(zero))
+        return N if certain else np.empty((0, *shape))
+
+    def _subgradient(self, W: Floats) -> Floats:
+        """CVXPY's, to rounding; where it has none, that at a prox, which is less accurate."""
+        variable, declared = self._valued
+        variable.value = W
+        slope = declared.grad.get(variable)
+        if slope is None:
+            return W - self.prox(W, 1.0)
+        dense = slope.toarray() if hasattr(slope, "toarray") else np.asarray(slope)
+        return np.asarray(dense.reshape(W.shape, order="F"))
 
     # -- what a penalty is --------------------------------------------------------------------------
 
@@ -132,7 +214,18 @@ class Prototype(Penalty):
         _, parameter, problem = self._support
         parameter.value = self._checked(G) / size
         found = self._solve(problem, "polar")
-        return size * found * (1 + TRUSTED) if np.isfinite(found) else np.inf
+        return size * max(found, 0.0) * (1 + self._widened()) if np.isfinite(found) else np.inf
+
+    @cached_property
+    def _unit_polars(self) -> Floats:
+        """The polar of each entry by itself, of either sign: one or two problems an entry, once."""
+        shape = (self.n_features, self.n_tasks)
+        units = np.eye(shape[0] * shape[1]).reshape(-1, *shape)
+        return np.reshape([max(self._polar(e), self._polar(-e)) for e in units], shape)
+
+    def _polar_bound(self, E: Floats) -> float:
+        """By the triangle inequality; that the norm grows with the size of each entry, nobody says."""
+        return float(np.sum(E * self._unit_polars, where=E > 0))
 
     def _conjugate(self, G: Floats, E: Floats) -> float:
         """An upper bound: what CVXPY finds, what its solver may have left, and twice the effect of E on it.
@@ -145,7 +238,9 @@ class Prototype(Penalty):
         if not np.isfinite(found):
             return np.inf
         W = np.abs(variable.value)
-        return found + TRUSTED * (abs(found) + float(np.sum(np.abs(G) * W))) + 2 * float(np.sum(E * W))
+        return (
+            found + self._widened() * (abs(found) + float(np.sum(np.abs(G) * W))) + 2 * float(np.sum(E * W))
+        )
 
     def _checked(self, A: Floats) -> Floats:
         if A.shape != (self.n_features, self.n_tasks):
@@ -155,15 +250,29 @@ class Prototype(Penalty):
         return np.asarray(A, dtype=np.float64)
 
     def _solve(self, problem: Any, what: str) -> float:
-        tight = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), ASKED)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what the answer is worth is for the certificate to say
-            problem.solve(solver=cp.CLARABEL, **tight)
-        if problem.status in ("unbounded", "unbounded_inaccurate"):
-            return np.inf
-        if problem.status not in ("optimal", "optimal_inaccurate"):
-            raise RuntimeError(f"{what} of {self!r}: CLARABEL ended with status {problem.status!r}")
-        return float(problem.value)
+        """The optimal value, infinite ones included; `_ended` is how accurate it is."""
+        asked = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), ASKED)
+        for accuracy in (TRUSTED, REDUCED):
+            # What CLARABEL calls inaccurate is within these.
+            reduced = dict.fromkeys((f"reduced_{name}" for name in asked), accuracy)
+            status = "failed"  # problem.status would still be that of the last answer
+            with warnings.catch_warnings(), suppress(cp.SolverError):
+                warnings.simplefilter("ignore")  # what the answer is worth is for the certificate to say
+                problem.solve(solver=cp.CLARABEL, **asked, **reduced)
+                status = problem.status
+            if status in ANSWERS:
+                break
+        else:
+            raise RuntimeError(f"{what} of {self!r}: CLARABEL ended with status {status!r}")
+        self._ended = ASKED if status == "optimal" else accuracy
+        self.accuracy[what] = max(self.accuracy.get(what, 0.0), self._ended)
+        if ANSWERS[status] is None:
+            return float(problem.value)
+        highest = isinstance(problem.objective, cp.Maximize)
+        return np.inf if highest == (ANSWERS[status] == "unbounded") else -np.inf
+
+    def _widened(self) -> float:
+        return max(TRUSTED, self._ended)
 
 
 def from_expression(declare: Callable[[Any], Any], *, n_features: int, n_tasks: int) -> Prototype:
@@ -181,21 +290,44 @@ def from_expression(declare: Callable[[Any], Any], *, n_features: int, n_tasks: 
     Prototype
         A penalty for `fista.MultiTaskRegressor`. Where tripling W triples the expression it is taken for a
         norm and certified through its polar, otherwise through its conjugate, which are bounded to 1e-8 of
-        their size, the accuracy to which CLARABEL is trusted. (The polar of a semi-norm is inf but on a
-        subspace: it has no useful certificate.)
+        their size, the accuracy to which CLARABEL is trusted. Its ``accuracy`` says what CLARABEL ended with.
 
     Raises
     ------
     ValueError
-        If the expression is not scalar or not convex; the message has the reason.
+        If the expression is not scalar, not convex, inf everywhere, or positively homogeneous and unbounded
+        below; the message has the reason.
+
+    Notes
+    -----
+    Directions along which the expression is constant (a semi-norm, such as total variation) are found by the
+    singular values of its subgradients at random points: those within rounding of zero. Where others are
+    nearly as small, or the expression does vary along what was found, none are claimed, and there is no gap.
+
+    What is unbounded below, such as a barrier -log W, is certified too; but its conjugate is inf at 0, so
+    that there is no gap before the gradient is near that of a minimum.
 
     Examples
     --------
     >>> import cvxpy as cp
+    >>> import numpy as np
     >>> from fista import MultiTaskRegressor
     >>> from verification import from_expression
     >>> penalty = from_expression(lambda W: 2 * cp.normNuc(W), n_features=2, n_tasks=2)
     >>> model = MultiTaskRegressor(penalty).fit([[1.0, 0.0], [0.0, 1.0]], [[3.0, 3.0], [0.0, 0.1]])
+    >>> model.certificate_.converged
+    True
+
+    Differences along the edges of a graph of tasks, here a triangle:
+
+    >>> E = np.array([[1, -1, 0], [0, 1, -1], [1, 0, -1]])
+    >>> penalty = from_expression(lambda W: cp.sum(cp.abs(W @ E.T)), n_features=2, n_tasks=3)
+    >>> len(penalty.null_space(2, 3))
+    2
+    >>> model = MultiTaskRegressor(penalty).fit(np.eye(2), [[3.0, 0.0, 0.0], [1.0, 1.0, 5.0]])
+    >>> model.coef_.T.round(2)
+    array([[2. , 0.5, 0.5],
+           [1.5, 1.5, 4. ]])
     >>> model.certificate_.converged
     True
     """

@@ -14,16 +14,18 @@ from fista.penalties.interface import (
     gauge,
     gauge_bound,
     has_dual,
+    null_space_of,
     read_partition,
     read_weight,
     split,
 )
 from fista.penalties.norms import Frobenius
 
-__all__ = ["Blocks", "InfimalConvolution", "OnRows", "Rotated", "latent_groups"]
+__all__ = ["Blocks", "Elastic", "InfimalConvolution", "OnRows", "Rotated", "latent_groups"]
 
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
+ROUNDING = 16  # of a few sums as long as a matrix
 
 
 class _Combination(Penalty):
@@ -95,6 +97,29 @@ class InfimalConvolution(_Combination):
         free: NDArray[np.bool_] = np.any([p.unpenalised(n_tasks) for p in self.penalties], axis=0)
         return free
 
+    def null_space(self, n_features: int, n_tasks: int) -> Floats:
+        """The sum of the null spaces of the parts."""
+        every = np.concatenate([null_space_of(p, n_features, n_tasks) for p in self.penalties])
+        if not len(every):
+            return every
+        _, sizes, N = np.linalg.svd(every.reshape(len(every), -1), full_matrices=False)
+        # Sines and cosines of the angles between the spaces, each right to rounding.
+        small = sizes <= ROUNDING * every[0].size * EPS
+        if np.any(~small & (sizes <= np.sqrt(EPS))):
+            raise ValueError(
+                "penalties: found null spaces that nearly have a direction in common; expected that they "
+                "share it or do not"
+            )
+        return np.asarray(N[~small].reshape(-1, n_features, n_tasks))
+
+    def share(self, step: Floats) -> Floats:
+        """A step within `null_space` as steps of the parts, K x D x T, each within its own."""
+        bases = [null_space_of(p, *step.shape) for p in self.penalties]
+        every = np.concatenate(bases).reshape(-1, step.size)
+        c = np.linalg.lstsq(every.T, step.ravel(), rcond=None)[0]
+        parts = np.split(c, np.cumsum([len(N) for N in bases])[:-1])
+        return np.stack([np.tensordot(a, N, axes=1) for a, N in zip(parts, bases, strict=True)])
+
     def _pieces(self, G: Floats) -> list[Floats]:
         return [G] * len(self.penalties)
 
@@ -141,6 +166,18 @@ class Blocks(_Combination):
     def _pieces(self, G: Floats) -> list[Floats]:
         return split("rows", self.rows, G)
 
+    def null_space(self, n_features: int, n_tasks: int) -> Floats:
+        pairs = zip(self.penalties, self.rows, strict=True)
+        return np.concatenate([_embedded(p, rows, n_features, n_tasks) for p, rows in pairs])
+
+
+def _embedded(penalty: Any, rows: list[int], n_features: int, n_tasks: int) -> Floats:
+    """The null space of a penalty on some rows."""
+    own = null_space_of(penalty, len(rows), n_tasks)
+    N = np.zeros((len(own), n_features, n_tasks))
+    N[:, rows] = own
+    return N
+
 
 class OnRows(_Combination):
     """A penalty on some rows (features) of W, the others being held at zero."""
@@ -163,6 +200,9 @@ class OnRows(_Combination):
 
     def _pieces(self, G: Floats) -> list[Floats]:
         return [G[self.rows]]
+
+    def null_space(self, n_features: int, n_tasks: int) -> Floats:
+        return _embedded(self.penalty, self.rows, n_features, n_tasks)
 
 
 def latent_groups(
@@ -228,3 +268,67 @@ class Rotated(_Combination):
 
     def _bounds(self, E: Floats) -> list[Floats]:
         return [np.abs(self.Q.T) @ E]
+
+    def null_space(self, n_features: int, n_tasks: int) -> Floats:
+        return np.asarray(self.Q @ null_space_of(self.penalty, n_features, n_tasks))
+
+
+class Elastic(Penalty):
+    """Omega(W) + beta ||W||_F^2: a penalty and a ridge of its own, for one block or part.
+
+    (The ridge of all of W is an argument of the estimator, which has a better bound for it.) The conjugate is
+    the Moreau envelope ``min_u Omega*(u) + ||G - u||^2 / (4 beta)``, finite everywhere.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        Of one part.
+    beta : float
+        > 0.
+
+    References
+    ----------
+    H. Zou, T. Hastie, "Regularization and variable selection via the elastic net", JRSS B, 2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fista.penalties import L1
+    >>> Elastic(L1(1.0), 0.5).prox(np.array([[3.0, 0.5]]), 1.0)
+    array([[1., 0.]])
+    """
+
+    def __init__(self, penalty: Any, beta: float = 1.0) -> None:
+        if penalty.n_parts > 1:
+            raise ValueError("penalty: found one of several parts; expected one of one")
+        self.penalty, self.beta = penalty, read_weight("beta", beta)
+        if self.beta == 0:
+            raise ValueError("beta: found 0; expected a positive weight")
+
+    @property
+    def symmetric(self) -> bool:  # type: ignore[override]
+        return bool(self.penalty.symmetric)
+
+    def value(self, W: Floats) -> float:
+        return float(self.penalty.value(W)) + self.beta * float(np.square(W).sum())
+
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
+        shrink = 1.0 / (1.0 + 2 * float(step) * self.beta)
+        return np.asarray(self.penalty.prox(V * V.dtype.type(shrink), step * shrink), dtype=V.dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "conjugate" and self.__dict__ and has_dual(self.penalty):
+            return self._conjugate
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def _conjugate(self, G: Floats, E: Floats) -> float:
+        # Any u bounds it; that of Moreau attains it. A proof trusts no prox: u is put where Omega* is finite.
+        curvature = 2 * self.beta
+        u = G - curvature * self.penalty.prox(G / curvature, 1.0 / curvature)
+        N = null_space_of(self.penalty, *G.shape)
+        u = u - np.tensordot(np.tensordot(N, u, axes=2), N, axes=1)
+        u = u / max(gauge(self.penalty, u), 1.0)
+        distance = float(np.linalg.norm(np.abs(G - u) + E))
+        if len(N) and E.any():  # with rounding, what u may still have in the null space
+            distance += ROUNDING * G.size * EPS * float(np.linalg.norm(u))
+        return conjugate_of(self.penalty, u, np.zeros_like(u)) + distance**2 / (2 * curvature)

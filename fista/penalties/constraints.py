@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.interface import Penalty, read_weight
+from fista.penalties.interface import Penalty, read_weight, read_weights
 
 __all__ = ["Box", "CappedRows", "NonNegativeL1", "Simplex"]
 
@@ -14,26 +14,29 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 class NonNegativeL1(Penalty):
-    """alpha * sum W_dt for W >= 0, else inf; alpha = 0 leaves the constraint alone.
+    """sum alpha_dt W_dt for W >= 0, else inf; alpha = 0 leaves the constraint alone.
 
-    Its polar is ``max(G_dt, 0) / alpha``. Where alpha = 0 that is inf but for G <= 0, which rounding does not
+    alpha is a number, or an array of shape (T,), (D, 1) or (D, T). The polar is the largest
+    ``max(G_dt, 0) / alpha_dt``. Where alpha = 0 that is inf but for G <= 0, which rounding does not
     keep: certificates then take a ridge.
     """
 
     symmetric = False
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = read_weight("alpha", alpha)
+    def __init__(self, alpha: float | Floats = 1.0) -> None:
+        self.alpha = read_weights("alpha", alpha, 2, "task, feature or entry")
 
     def value(self, W: Floats) -> float:
-        return float(self.alpha * W.sum()) if W.min(initial=0.0) >= 0 else np.inf
+        return float((self.alpha * W).sum()) if W.min(initial=0.0) >= 0 else np.inf
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         return np.asarray(np.maximum(V - step * self.alpha, 0), dtype=V.dtype)
 
     def polar(self, G: Floats) -> float:
-        largest = max(float(G.max(initial=0.0)), 0.0)
-        return largest / self.alpha if self.alpha > 0 else (np.inf if largest > 0 else 0.0)
+        # A weight of 0 leaves a half-line free, which is no null space.
+        sizes, positive = np.maximum(G, 0.0), np.greater(self.alpha, 0)
+        quotients = sizes / np.where(positive, self.alpha, 1.0)
+        return float(np.where(positive, quotients, np.where(sizes > 0, np.inf, 0.0)).max(initial=0.0))
 
 
 class Box(Penalty):

@@ -16,6 +16,8 @@ __all__ = [
     "gauge",
     "gauge_bound",
     "has_dual",
+    "largest_ratio",
+    "null_space_of",
     "read_partition",
     "read_weight",
     "read_weights",
@@ -49,6 +51,16 @@ class Penalty:
     ``conjugate(G, E)``
         Of anything else: a bound on the largest <G', W> - Omega(W), over W and over all G' within E of G,
         entry by entry; the conjugate itself where E = 0.
+
+    A dual point of a semi-norm (or of anything else that does not change along some directions) must be
+    orthogonal to these. So that rounding does not make the gap infinite, write as well
+
+    ``null_space(n_features, n_tasks)``
+        An orthonormal basis, k x D x T and right to rounding, of the N with Omega(N) = Omega(-N) = 0 (k may
+        be 0). ``polar(G)`` then sees only what G has orthogonal to it, so that it is finite.
+    ``polar_bound(E)``
+        Where ``polar(E)`` is not that bound: at least the polar of anything whose entries do not exceed those
+        of E >= 0 in size.
 
     Examples
     --------
@@ -130,6 +142,21 @@ def conjugate_of(penalty: Any, G: Floats, E: Floats) -> float:
     return float(penalty.conjugate(G, E)) if hasattr(penalty, "conjugate") else 0.0
 
 
+def null_space_of(penalty: Any, n_features: int, n_tasks: int) -> Floats:
+    """The null space that a penalty states, k x D x T; k = 0 where it states none."""
+    if not hasattr(penalty, "null_space"):
+        return np.empty((0, n_features, n_tasks))
+    return np.asarray(penalty.null_space(n_features, n_tasks), dtype=np.float64)
+
+
+def largest_ratio(sizes: Floats, weights: float | Floats) -> float:
+    """The polar of a weighted sum of norms; in an array of weights those that are 0 are the null space."""
+    if np.ndim(weights) == 0:
+        return divided(float(np.max(sizes, initial=0.0)), float(weights))
+    kept = np.greater(weights, 0)
+    return float(np.max(sizes / np.where(kept, weights, 1.0), initial=0.0, where=kept))
+
+
 def divided(size: float, weight: float) -> float:
     """Divide for the polar of a weighted norm: 0/0 = 0 and x/0 = inf."""
     if size == 0:
@@ -137,11 +164,11 @@ def divided(size: float, weight: float) -> float:
     return float(size / weight) if weight > 0 else np.inf
 
 
-def read_weights(name: str, value: float | Floats) -> float | Floats:
-    """A finite weight >= 0, or an array of them."""
+def read_weights(name: str, value: float | Floats, ndim: int = 1, each: str = "task") -> float | Floats:
+    """A finite weight >= 0, or an array of them with at most ndim axes."""
     weight = np.asarray(value, dtype=np.float64)
-    if weight.ndim > 1 or not np.all(np.isfinite(weight)) or np.any(weight < 0):
-        raise ValueError(f"{name}: found {value!r}; expected a finite weight >= 0, or one a task")
+    if weight.ndim > ndim or not np.all(np.isfinite(weight)) or np.any(weight < 0):
+        raise ValueError(f"{name}: found {value!r}; expected a finite weight >= 0, or one a {each}")
     return float(weight) if weight.ndim == 0 else weight
 
 

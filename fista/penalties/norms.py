@@ -6,42 +6,71 @@ is what lets a certificate bound the effect of rounding.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.interface import TINY, Penalty, divided, read_weight, read_weights
+from fista.penalties.interface import TINY, Penalty, divided, largest_ratio, read_weight, read_weights
 
-__all__ = ["L1", "ColumnL1Linf", "ColumnL21", "Frobenius", "RowL1Linf", "RowL21"]
+__all__ = ["L1", "ColumnL1Linf", "ColumnL21", "Frobenius", "RowL1Linf", "RowL21", "entries"]
 
 Floats = NDArray[np.float64]
 
 
+def entries(where: NDArray[np.bool_]) -> Floats:
+    """The basis of the matrices that are zero but at some entries (D x T)."""
+    rows, columns = np.nonzero(where)
+    N = np.zeros((len(rows), *where.shape))
+    N[np.arange(len(rows)), rows, columns] = 1.0
+    return N
+
+
 class L1(Penalty):
-    """sum_t alpha_t sum_d |W_dt|.
+    """sum_dt alpha_dt |W_dt|, with one weight for all, one a task, a feature or an entry (adaptive lasso).
 
     Parameters
     ----------
-    alpha : float or (T,) array
-        One weight for all tasks, or one a task; >= 0.
+    alpha : float or array of shape (T,), (D, 1) or (D, T)
+        >= 0; what has a weight of 0 in an array is free.
+
+    References
+    ----------
+    H. Zou, "The adaptive lasso and its oracle properties", JASA, 2006.
     """
 
-    separable = True
-
     def __init__(self, alpha: float | Floats) -> None:
-        self.alpha = read_weights("alpha", alpha)
+        self.alpha = read_weights("alpha", alpha, 2, "task, feature or entry")
+
+    @property
+    def separable(self) -> bool:  # type: ignore[override]
+        return np.ndim(self.alpha) < 2
 
     def value(self, W: Floats) -> float:
         return float(self.task_values(W).sum())
 
     def task_values(self, W: Floats) -> Floats:
+        if np.ndim(self.alpha) == 2:
+            return np.asarray((self._weights(W.shape) * np.abs(W)).sum(axis=0))
         return np.asarray(self.alpha * np.abs(W).sum(axis=0))
+
+    def _weights(self, shape: tuple[int, ...]) -> Floats:
+        expected: tuple[tuple[int, ...], ...] = (shape, (shape[0], 1), shape[1:], ())
+        found: tuple[int, ...] = np.shape(self.alpha)
+        if found not in expected:
+            raise ValueError(f"alpha: found shape {found}; expected one of {', '.join(map(str, expected))}")
+        return np.broadcast_to(self.alpha, shape)
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         threshold = np.asarray(step * self.alpha, dtype=V.dtype)
         return np.asarray(V - np.minimum(np.maximum(V, -threshold), threshold))
 
     def polar(self, G: Floats) -> float:
-        return float(self.task_polars(G).max())
+        return largest_ratio(np.abs(G), self._weights(G.shape) if np.ndim(self.alpha) else self.alpha)
+
+    def null_space(self, n_features: int, n_tasks: int) -> Floats:
+        shape = (n_features, n_tasks)
+        return entries((self._weights(shape) == 0) & (np.ndim(self.alpha) > 0))
 
     def task_polars(self, G: Floats) -> Floats:
         sizes = np.abs(G).max(axis=0)
@@ -50,7 +79,8 @@ class L1(Penalty):
         return np.where(positive, quotients, np.where(sizes > 0, np.inf, 0.0))
 
     def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
-        return np.broadcast_to(np.equal(self.alpha, 0), (n_tasks,))
+        weights = np.max(self.alpha, axis=0) if np.ndim(self.alpha) == 2 else self.alpha
+        return np.broadcast_to(np.equal(weights, 0), (n_tasks,))
 
 
 class _GroupNorm(Penalty):
@@ -63,67 +93,122 @@ class _GroupNorm(Penalty):
         return np.full(n_tasks, self.alpha == 0)
 
 
-class _L21(_GroupNorm):
+class _WeightedGroups(Penalty):
+    """Rows or columns, with one weight for all of them, or one each; weights of 0 in an array are free."""
+
+    across: int  # 1 where the groups are rows, 0 where they are columns
+
+    def __init__(self, alpha: float | Floats) -> None:
+        self.alpha = read_weights("alpha", alpha, each=("column", "row")[self.across])
+
+    def _weights(self, n_groups: int) -> Any:
+        """A number, or an array that broadcasts along the groups."""
+        if np.ndim(self.alpha) and np.size(self.alpha) != n_groups:
+            kind = ("column", "row")[self.across]
+            raise ValueError(f"alpha: found {np.size(self.alpha)}; expected {n_groups}, one a {kind}")
+        return self.alpha
+
+    def null_space(self, n_features: int, n_tasks: int) -> Floats:
+        shape = (n_features, n_tasks)
+        free = np.broadcast_to(self._weights(shape[1 - self.across]) == 0, shape[1 - self.across])
+        free = free & (np.ndim(self.alpha) > 0)
+        return entries(np.broadcast_to(np.expand_dims(free, self.across), shape))
+
+    def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
+        zero = np.equal(self.alpha, 0)
+        return np.broadcast_to(zero.all() if self.across else zero, (n_tasks,))
+
+
+class _L21(_WeightedGroups):
     squares: str  # sums of squares a group, as einsum has it
 
     def _norms(self, W: Floats) -> Floats:
         return np.asarray(np.sqrt(np.einsum(self.squares, W, W)))
 
     def value(self, W: Floats) -> float:
-        return float(self.alpha * self._norms(W).sum())
+        return float((self._weights(W.shape[1 - self.across]) * self._norms(W)).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        threshold = float(step) * self.alpha
-        shrink = 1.0 - threshold / np.maximum(self._norms(V), max(threshold, TINY))
-        return V * (shrink[:, None] if self.squares == "dt,dt->d" else shrink)
+        threshold = float(step) * np.asarray(self._weights(V.shape[1 - self.across]))
+        shrink = 1.0 - threshold / np.maximum(self._norms(V), np.maximum(threshold, TINY))
+        return np.asarray(V * np.expand_dims(shrink, self.across), dtype=V.dtype)
 
     def polar(self, G: Floats) -> float:
-        return divided(self._norms(G).max(), self.alpha)
+        return largest_ratio(self._norms(G), self._weights(G.shape[1 - self.across]))
 
 
 class RowL21(_L21):
-    """alpha * sum_d ||W_d.||_2: a feature is used by all tasks or by none."""
+    """sum_d alpha_d ||W_d.||_2: a feature is used by all tasks or by none.
 
-    squares = "dt,dt->d"
+    Parameters
+    ----------
+    alpha : float or (D,) array
+        >= 0; rows that have a weight of 0 in an array are free.
+    """
+
+    squares, across = "dt,dt->d", 1
 
 
 class ColumnL21(_L21):
-    """alpha * sum_t ||W_.t||_2: a task has coefficients or has none."""
+    """sum_t alpha_t ||W_.t||_2: a task has coefficients or has none.
 
-    squares = "dt,dt->t"
+    Parameters
+    ----------
+    alpha : float or (T,) array
+        >= 0; columns that have a weight of 0 in an array are free.
+    """
+
+    squares, across = "dt,dt->t", 0
 
 
-class RowL1Linf(_GroupNorm):
-    """alpha * sum_d max_t |W_dt|, the l1/l-infinity norm of Jalali et al."""
+class RowL1Linf(_WeightedGroups):
+    """sum_d alpha_d max_t |W_dt|, the l1/l-infinity norm of Jalali et al.
+
+    Parameters
+    ----------
+    alpha : float or (D,) array
+        >= 0; rows that have a weight of 0 in an array are free.
+    """
+
+    across = 1
 
     def value(self, W: Floats) -> float:
-        return float(self.alpha * np.abs(W).max(axis=1).sum())
+        return float((self._weights(len(W)) * np.abs(W).max(axis=1)).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         # Moreau: V minus its projection on the l1 ball of that radius, which is V clipped at the level tau
         # that takes exactly `radius` of l1 norm off the row (0 if the row has no more than that). With k
         # entries above it the level is (sum of the k largest - radius) / k; the right k has the highest.
-        radius = step * self.alpha
+        radius = np.expand_dims(step * np.asarray(self._weights(len(V)), dtype=V.dtype), -1)
         largest_sums = -np.cumsum(np.sort(-np.abs(V), axis=1), axis=1)
         levels = (largest_sums - radius) / np.arange(1, V.shape[1] + 1, dtype=V.dtype)
         tau = np.maximum(levels.max(axis=1, keepdims=True), 0.0)
         return np.asarray(np.minimum(np.maximum(V, -tau), tau))
 
     def polar(self, G: Floats) -> float:
-        return divided(np.abs(G).sum(axis=1).max(), self.alpha)
+        return largest_ratio(np.abs(G).sum(axis=1), self._weights(len(G)))
 
 
-class ColumnL1Linf(_GroupNorm):
-    """alpha * sum_t max_d |W_dt|: what limits a task is its largest coefficient."""
+class ColumnL1Linf(_WeightedGroups):
+    """sum_t alpha_t max_d |W_dt|: what limits a task is its largest coefficient.
+
+    Parameters
+    ----------
+    alpha : float or (T,) array
+        >= 0; columns that have a weight of 0 in an array are free.
+    """
+
+    across = 0
 
     def value(self, W: Floats) -> float:
-        return float(self.alpha * np.abs(W).max(axis=0).sum())
+        return float((self._weights(W.shape[1]) * np.abs(W).max(axis=0)).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        return np.ascontiguousarray(RowL1Linf(self.alpha).prox(np.ascontiguousarray(V.T), step).T)
+        rows = RowL1Linf(self._weights(V.shape[1]))
+        return np.ascontiguousarray(rows.prox(np.ascontiguousarray(V.T), step).T)
 
     def polar(self, G: Floats) -> float:
-        return divided(np.abs(G).sum(axis=0).max(), self.alpha)
+        return largest_ratio(np.abs(G).sum(axis=0), self._weights(G.shape[1]))
 
 
 class Frobenius(_GroupNorm):

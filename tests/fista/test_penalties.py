@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21
+from fista.penalties import (
+    L1,
+    ColumnL1Linf,
+    ColumnL21,
+    Frobenius,
+    FusedTasks,
+    InfimalConvolution,
+    KSupport,
+    RowL1Linf,
+    RowL21,
+)
 
 EPS = float(np.finfo(float).eps)
 TOLERANCE = 1e-12  # of the conic solvers
@@ -310,14 +320,48 @@ def test_one_task_without_a_weight():
 
 @pytest.mark.parametrize("norm", [L1, RowL21, ColumnL21, RowL1Linf])
 @pytest.mark.parametrize(
-    "weight", [-1.0, np.nan, np.inf, -np.inf, np.ones((2, 2)), [1.0, -1.0], [np.nan, 1.0]]
+    "weight", [-1.0, np.nan, np.inf, -np.inf, np.ones((2, 2, 2)), [1.0, -1.0], [np.nan, 1.0]]
 )
 def test_wrong_weights(norm, weight):
     with pytest.raises(ValueError, match=r"(?s)alpha: found .*expected"):
         norm(weight)
 
 
-@pytest.mark.parametrize("norm", [RowL21, ColumnL21, RowL1Linf])
-def test_one_weight_only_where_groups_span_tasks(norm):
-    with pytest.raises(ValueError, match=r"alpha: found an array of shape \(2,\); expected one number"):
-        norm([1.0, 2.0])
+@pytest.mark.parametrize(
+    ("norm", "kind"), [(RowL21, "row"), (ColumnL21, "column"), (RowL1Linf, "row"), (ColumnL1Linf, "column")]
+)
+def test_as_many_weights_as_groups(norm, kind):
+    W = np.ones((2, 3)) if kind == "row" else np.ones((3, 2))
+    assert norm([1.0, 2.0]).polar(W) > 0
+    for use in (norm([1.0, 2.0]).value, norm([1.0, 2.0]).polar, lambda W: norm([1.0, 2.0]).prox(W, 1.0)):
+        with pytest.raises(ValueError, match=f"alpha: found 2; expected 3, one a {kind}"):
+            use(W.T)
+    with pytest.raises(ValueError, match=r"alpha: found shape \(2,\); expected one of"):
+        L1([1.0, 2.0]).polar(np.ones((2, 3)))
+
+
+def test_the_chain_of_tasks_by_hand():
+    """One jump of the mean is halved by what it pays, and at twice the price it is gone."""
+    V = np.array([[0.0, 0.0, 9.0, 9.0], [1.0, 2.0, 3.0, 2.0]])
+    chain = FusedTasks(0.5)
+    assert chain.value(V) == 0.5 * (9.0 + 3.0)
+    np.testing.assert_array_equal(chain.prox(V, 4.0)[0], [1.0, 1.0, 8.0, 8.0])
+    assert chain.polar(V[:1]) == 9.0 / 0.5
+    for step in (18.0, 1e300):
+        np.testing.assert_array_equal(chain.prox(V, step), [[4.5] * 4, [2.0] * 4])
+    np.testing.assert_array_equal(chain.prox(V, 0.0), V)
+    np.testing.assert_array_equal(chain.prox(V[:, :1], 1.0), V[:, :1])
+    # What is constant stays with all its bits.
+    np.testing.assert_array_equal(chain.prox(np.full((1, 7), 0.1), 1e-20), np.full((1, 7), 0.1))
+
+
+@pytest.mark.parametrize("step", [0.1, 1.0, 3.0])
+def test_the_ends_of_the_k_support_norm_are_l1_and_frobenius(step):
+    V = np.random.default_rng(0).standard_normal((4, 3))
+    E = 16 * V.size * EPS * np.abs(V).max()  # sums of all entries, and a bisection to the last bit
+    for k, known in ((1, L1(0.7)), (12, Frobenius(0.7)), (30, Frobenius(0.7))):
+        mine = KSupport(k, 0.7)
+        np.testing.assert_allclose(mine.prox(V, step), known.prox(V, step), rtol=0, atol=E)
+        np.testing.assert_allclose(
+            [mine.value(V), mine.polar(V)], [known.value(V), known.polar(V)], rtol=V.size * EPS
+        )

@@ -228,22 +228,22 @@ MUTANTS = (
     Mutant(
         "rows and columns change places in the row norm",
         "fista/penalties/norms.py",
-        '    squares = "dt,dt->d"\n',
-        '    squares = "dt,dt->t"\n',
+        '    squares, across = "dt,dt->d", 1\n',
+        '    squares, across = "dt,dt->t", 1\n',
         Tests(VALUE),
     ),
     Mutant(
         "the group prox shrinks by the squared norm",
         "fista/penalties/norms.py",
-        "shrink = 1.0 - threshold / np.maximum(self._norms(V), max(threshold, TINY))",
-        "shrink = 1.0 - threshold / np.maximum(np.square(self._norms(V)), max(threshold, TINY))",
+        "shrink = 1.0 - threshold / np.maximum(self._norms(V), np.maximum(threshold, TINY))",
+        "shrink = 1.0 - threshold / np.maximum(np.square(self._norms(V)), np.maximum(threshold, TINY))",
         Penalty("RowL21"),
     ),
     Mutant(
         "the polar of the group norm sums over the groups",
         "fista/penalties/norms.py",
-        "return divided(self._norms(G).max(), self.alpha)",
-        "return divided(self._norms(G).sum(), self.alpha)",
+        "return largest_ratio(self._norms(G), self._weights(G.shape[1 - self.across]))",
+        "return largest_ratio(self._norms(G).sum(), self.alpha)",
         Penalty("ColumnL21"),
     ),
     Mutant(
@@ -263,15 +263,15 @@ MUTANTS = (
     Mutant(
         "the l1/l-infinity norm takes the largest entry of a column",
         "fista/penalties/norms.py",
-        "return float(self.alpha * np.abs(W).max(axis=1).sum())",
+        "return float((self._weights(len(W)) * np.abs(W).max(axis=1)).sum())",
         "return float(self.alpha * np.abs(W).max(axis=0).sum())",
         Penalty("RowL1Linf"),
     ),
     Mutant(
         "the polar of the l1/l-infinity norm is the largest entry",
         "fista/penalties/norms.py",
-        "return divided(np.abs(G).sum(axis=1).max(), self.alpha)",
-        "return divided(np.abs(G).max(), self.alpha)",
+        "return largest_ratio(np.abs(G).sum(axis=1), self._weights(len(G)))",
+        "return largest_ratio(np.abs(G).max(axis=1), self._weights(len(G)))",
         Penalty("RowL1Linf"),
     ),
     Mutant(
