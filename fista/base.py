@@ -24,19 +24,16 @@ from fista import data as reading
 from fista.certificate import Certificate
 from fista.data import Population
 from fista.graphs import Graph
-from fista.losses import Centering, GramLoss, OperatorLoss, QuadraticLoss
+from fista.losses import Centering, quadratic_loss
 from fista.penalties import Penalty
 from fista.pointwise import PointwiseLoss
 from fista.problem import Problem
-from fista.rows import Rows
 from fista.smooth import SmoothLoss, SmoothProblem
 from fista.solver import minimize
 
-__all__ = ["MultiTaskEstimator", "MultiTaskRegression", "Terms", "quadratic_loss", "weight"]
+__all__ = ["MultiTaskEstimator", "MultiTaskRegression", "Terms", "weight"]
 
 Floats = NDArray[np.float64]
-GRAM_LIMIT = 50_000_000  # entries of the Gram matrices, 400 MB
-LEAST_SQUARES_LIMIT = 2000  # features up to which unpenalised tasks are given a Gram matrix to invert
 
 
 @dataclass(frozen=True)
@@ -64,20 +61,6 @@ class _Data:
     @property
     def n_tasks(self) -> int:
         return len(self.tasks)
-
-
-def quadratic_loss(
-    blocks: dict[str, Rows], centering: Centering, graph: Graph | None, *, invert: bool
-) -> QuadraticLoss:
-    """Gram form where an iteration is cheaper through M'M than through the rows, else operator form."""
-    D, T = next(iter(blocks.values())).shape
-    shared = all(block.shared_gram for block in blocks.values())
-    through_gram = D * D * T
-    through_rows = sum(2 * block.cost for block in blocks.values())
-    fits = D * D * (1 if shared else T) <= GRAM_LIMIT
-    if fits and (through_gram <= through_rows or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT)):
-        return GramLoss(blocks, centering, graph)
-    return OperatorLoss(blocks, centering, graph)
 
 
 def weight(name: str, value: Any) -> float:

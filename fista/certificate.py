@@ -51,7 +51,7 @@ from fista.losses import LeastSquares
 from fista.null_space import inexact
 from fista.problem import Problem, Scalars
 
-__all__ = ["Certificate", "certify", "gap_from_statistics", "seems_solved"]
+__all__ = ["Certificate", "certify", "gap_from_statistics", "row_polars", "seems_solved"]
 
 Floats = NDArray[np.float64]
 UNIT = float(np.finfo(np.float64).eps) / 2
@@ -140,6 +140,14 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats, n_iter: int = 0
 
     One number each, or one a task where ``problem.independent``.
     """
+    _, gap, _, rounding = _from_statistics(problem, W, HW, n_iter)
+    return (gap, rounding) if problem.independent else (np.sum(gap), np.sum(rounding))
+
+
+def _from_statistics(
+    problem: Problem, W: Floats, HW: Floats, n_iter: int
+) -> tuple[Floats, Scalars, Scalars, Scalars]:
+    """G = M'r; the gap, its scale and the bound on its rounding, one a task where tasks are apart."""
     loss, total = problem.loss, problem.total(W)
     MMW = HW - (2 * problem.ridge) * total if problem.ridge else HW
     G = loss.linear - MMW
@@ -151,9 +159,31 @@ def gap_from_statistics(problem: Problem, W: Floats, HW: Floats, n_iter: int = 0
     E = gamma * loss.column_norms * magnitude if bounded else None
     omega = problem.penalty_value(W)
     energy = _scaled_energy(problem, G, energy, E, problem.projection(n_iter))
-    gap, _, _ = _best_gap(problem, W, G, energy, omega, E, refine=False)
+    gap, scale, _ = _best_gap(problem, W, G, energy, omega, E, refine=False)
     rounding = gamma * (2 * np.square(_join(problem, magnitude)) + omega)
-    return (gap, rounding) if problem.independent else (np.sum(gap), np.sum(rounding))
+    return G, gap, scale, rounding
+
+
+def row_polars(problem: Problem, W: Floats, image: Floats) -> tuple[Floats, Floats, float]:
+    """The polars of the rows of M'theta, of the best dual point at most, and the gap relative to F(0).
+
+    theta = s r is the dual point of the gap at W. D is 1-strongly concave, so that the best one is within
+    R = sqrt(2 gap) of it, and ``M_.d'theta`` moves by at most R ||M_.d||. (With a ridge, where D is another,
+    the second is inf.)
+    """
+    loss = problem.loss
+    G, gap, scale, rounding = _from_statistics(problem, W, image, 0)
+    norms = np.broadcast_to(loss.column_norms, G.shape)
+    if loss.coupling is not None:
+        norms = np.hypot(norms, np.sqrt(loss.coupling.diagonal()))
+    found: Floats = problem.penalty.row_polars(scale * G)  # type: ignore[attr-defined]
+    most = np.full_like(found, np.inf)
+    if not problem.ridge:
+        radius = np.sqrt(2 * (gap + rounding))
+        inexact = gamma_of(loss.n_terms) * _join(problem, _magnitude(problem, problem.total(W)))
+        most = found + problem.penalty.row_polars(norms * (radius + scale * inexact))  # type: ignore[attr-defined]
+    zero = float(problem.at_zero().sum())
+    return found, most, float(np.sum(gap)) / zero if zero > 0 else 0.0
 
 
 @singledispatch

@@ -9,9 +9,9 @@ The graph rows ``E W'`` (b = 0; the weight of the term is in the edges) enter as
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.linalg as sla
@@ -20,10 +20,20 @@ from numpy.typing import NDArray
 from fista.graphs import Graph
 from fista.rows import Rows
 
-__all__ = ["Centering", "GramLoss", "LeastSquares", "OperatorLoss", "QuadraticLoss", "StackedRows"]
+__all__ = [
+    "Centering",
+    "GramLoss",
+    "LeastSquares",
+    "OperatorLoss",
+    "QuadraticLoss",
+    "StackedRows",
+    "quadratic_loss",
+]
 
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
+GRAM_LIMIT = 50_000_000  # entries of the Gram matrices, 400 MB
+LEAST_SQUARES_LIMIT = 2000  # features up to which unpenalised tasks are given a Gram matrix to invert
 DENSE_LIMIT = 2000  # columns up to which M'M is decomposed whole for an unpenalised, coupled problem
 
 
@@ -88,6 +98,9 @@ class QuadraticLoss(Protocol):
 
     def least_squares(self) -> LeastSquares | None:
         """The pseudo-inverse of M'M, where it can be had."""
+
+    def on_features(self, features: NDArray[Any]) -> QuadraticLoss:
+        """The loss of W that is zero but on some features."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +208,11 @@ class StackedRows:
     def least_squares(self) -> LeastSquares | None:
         return None
 
+    def on_features(self, features: NDArray[Any]) -> QuadraticLoss:
+        blocks = {name: block.on_features(features) for name, block in self.blocks.items()}
+        centering = replace(self.centering, features=self.centering.features[features])
+        return quadratic_loss(blocks, centering, self.graph, invert=False)
+
     @cached_property
     def _coupling_norm(self) -> float:
         if self.coupling is None:
@@ -250,29 +268,51 @@ class OperatorLoss(StackedRows):
     """The loss through its rows: one product with X and one with X' an application."""
 
     def hessian(self, W: Floats) -> Floats:
+        HW = self._rows_hessian(W)
+        if self.coupling is not None:
+            HW += W @ self.coupling
+        return HW
+
+    def _rows_hessian(self, W: Floats) -> Floats:
         mean = self.centering.features
         shift = -(mean * W).sum(axis=0) if self.centering.fit_intercept else None
-        HW = np.zeros(self.shape)
+        HW = np.zeros(W.shape)
         for block in self.blocks.values():
             R = block.residual(W, shift, targets=False)
             HW -= block.adjoint(R)
             if shift is not None:
                 HW += mean * block.task_sums(R)
-        if self.coupling is not None:
-            HW += W @ self.coupling
         return HW
 
     def lipschitz(self) -> tuple[float | Floats, bool]:
-        """A power iteration from below: the solver must backtrack from it."""
-        W = np.random.default_rng(0).standard_normal(self.shape)
+        """A power iteration from below: the solver must backtrack from it.
+
+        Where the rows are the same for all tasks, one task stands for all, and the graph adds its own norm.
+        """
+        alike = all(b.shared_gram for b in self.blocks.values()) and self.centering.features.shape[1] == 1
+        W = np.random.default_rng(0).standard_normal((self.shape[0], 1) if alike else self.shape)
         estimate = 0.0
         for _ in range(10):
             norm = _safe_norm(W)
             if norm == 0:
                 break
-            W = self.hessian(W / norm)
+            W = self._rows_hessian(W / norm) if alike else self.hessian(W / norm)
             estimate = _safe_norm(W)
-        return estimate, False
+        return estimate + (self._coupling_norm if alike else 0.0), False
 
     def least_squares(self) -> LeastSquares | None:
         return None
+
+
+def quadratic_loss(
+    blocks: dict[str, Rows], centering: Centering, graph: Graph | None, *, invert: bool
+) -> QuadraticLoss:
+    """Gram form where an iteration is cheaper through M'M than through the rows, else operator form."""
+    D, T = next(iter(blocks.values())).shape
+    shared = all(block.shared_gram for block in blocks.values())
+    through_gram = D * D * T
+    through_rows = sum(2 * block.cost for block in blocks.values())
+    fits = D * D * (1 if shared else T) <= GRAM_LIMIT
+    if fits and (through_gram <= through_rows or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT)):
+        return GramLoss(blocks, centering, graph)
+    return OperatorLoss(blocks, centering, graph)

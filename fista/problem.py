@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,10 @@ class Problem:
     def shape(self) -> tuple[int, ...]:
         n_parts = self.penalty.n_parts
         return self.loss.shape if n_parts == 1 else (n_parts, *self.loss.shape)
+
+    def on_rows(self, rows: NDArray[Any]) -> Problem:
+        """The problem on some features, the coefficients of all others being held at zero."""
+        return replace(self, loss=self.loss.on_features(rows), penalty=self.penalty.on_rows(rows))  # type: ignore[attr-defined]
 
     def total(self, W: Floats) -> Floats:
         """The sum of the parts, D x T."""

@@ -35,6 +35,9 @@ class Rows(Protocol):
     def shifted(self, features: Floats, targets: Floats) -> Rows:
         """The block with (task-wise) constants taken off its dense design and its targets."""
 
+    def on_features(self, features: NDArray[Any]) -> Rows:
+        """The block with some columns of the design only."""
+
     def weight_sums(self) -> Floats:
         """Sum of omega: (1,) if all tasks share them, else (T,)."""
 
@@ -114,6 +117,9 @@ class SharedRows:
     def shifted(self, features: Floats, targets: Floats) -> SharedRows:
         return SharedRows(_moved(self.X, features[:, 0]), self.Y - targets, self.weight)
 
+    def on_features(self, features: NDArray[Any]) -> SharedRows:
+        return SharedRows(self.X[:, features], self.Y, self.weight)
+
     def weight_sums(self) -> Floats:
         return np.asarray(self.weight.sum(axis=0))
 
@@ -178,6 +184,13 @@ class TaskRows:
         out = copy(self)
         out.y = self.y - self.spread(targets)
         out._blocks = [_moved(X, features[:, t]) for t, X in enumerate(self._blocks)]
+        return out
+
+    def on_features(self, features: NDArray[Any]) -> TaskRows:
+        out = copy(self)
+        out._blocks = [X[:, features] for X in self._blocks]
+        out.shape = (out._blocks[0].shape[1], self.shape[1])
+        out.cost = sum(map(_stored, out._blocks))
         return out
 
     def _tasks(self) -> Iterator[tuple[int, slice, Any]]:

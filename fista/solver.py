@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cache
 from math import isqrt
 from typing import NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from fista import working_sets
 from fista.certificate import Certificate, certify, seems_solved
 from fista.problem import Problem, Scalars
 
@@ -107,7 +109,7 @@ def minimize(
         Relative duality gap.
     max_iter : int
     callback : callable, optional
-        Called with every state.
+        Called with every state over all features; many features are first solved for in working sets.
 
     Returns
     -------
@@ -118,8 +120,18 @@ def minimize(
     """
     if start is None or problem.zero_is_optimal():
         start = problem.start()
+    spent = 0
+    if working_sets.applicable(problem):
+        start, spent = working_sets.solve(problem, start, tol, max_iter, _on_few_features)
     with _few_threads(problem):
-        return _until_certified(problem, start, tol, max_iter, callback)
+        state, certificate = _until_certified(problem, start, tol, max_iter - spent, callback)
+    n_iter = spent + state.n_iter
+    return state._replace(n_iter=n_iter), replace(certificate, n_iter=n_iter)
+
+
+def _on_few_features(problem: Problem, start: Floats, tol: float, max_iter: int) -> State:
+    with _few_threads(problem):
+        return _until_certified(problem, start, tol, max_iter, None)[0]
 
 
 def _until_certified(

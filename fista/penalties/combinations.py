@@ -112,6 +112,20 @@ class InfimalConvolution(_Combination):
             )
         return np.asarray(N[~small].reshape(-1, n_features, n_tasks))
 
+    def __getattr__(self, name: str) -> Any:
+        # Rows can be told apart where they can in every part.
+        if name in ("row_polars", "on_rows") and all(
+            hasattr(p, name) for p in self.__dict__.get("penalties", [None])
+        ):
+            return {"row_polars": self._row_polars, "on_rows": self._on_rows}[name]
+        return super().__getattr__(name)
+
+    def _row_polars(self, G: Floats) -> Floats:
+        return np.asarray(np.max([p.row_polars(G) for p in self.penalties], axis=0))
+
+    def _on_rows(self, rows: NDArray[Any]) -> InfimalConvolution:
+        return InfimalConvolution(*(p.on_rows(rows) for p in self.penalties))
+
     def share(self, step: Floats) -> Floats:
         """A step within `null_space` as steps of the parts, K x D x T, each within its own."""
         bases = [null_space_of(p, *step.shape) for p in self.penalties]

@@ -68,6 +68,13 @@ class L1(Penalty):
     def polar(self, G: Floats) -> float:
         return largest_ratio(np.abs(G), self._weights(G.shape) if np.ndim(self.alpha) else self.alpha)
 
+    def row_polars(self, G: Floats) -> Floats:
+        return np.asarray((np.abs(G) / self._weights(G.shape)).max(axis=1))
+
+    def on_rows(self, rows: NDArray[Any]) -> L1:
+        by_feature = np.ndim(self.alpha) == 2
+        return L1(np.asarray(self.alpha)[rows]) if by_feature else self
+
     def null_space(self, n_features: int, n_tasks: int) -> Floats:
         shape = (n_features, n_tasks)
         return entries((self._weights(shape) == 0) & (np.ndim(self.alpha) > 0))
@@ -148,6 +155,12 @@ class RowL21(_L21):
 
     squares, across = "dt,dt->d", 1
 
+    def row_polars(self, G: Floats) -> Floats:
+        return np.asarray(self._norms(G) / self._weights(len(G)))
+
+    def on_rows(self, rows: NDArray[Any]) -> RowL21:
+        return RowL21(np.asarray(self.alpha)[rows]) if np.ndim(self.alpha) else self
+
 
 class ColumnL21(_L21):
     """sum_t alpha_t ||W_.t||_2: a task has coefficients or has none.
@@ -187,6 +200,12 @@ class RowL1Linf(_WeightedGroups):
 
     def polar(self, G: Floats) -> float:
         return largest_ratio(np.abs(G).sum(axis=1), self._weights(len(G)))
+
+    def row_polars(self, G: Floats) -> Floats:
+        return np.asarray(np.abs(G).sum(axis=1) / self._weights(len(G)))
+
+    def on_rows(self, rows: NDArray[Any]) -> RowL1Linf:
+        return RowL1Linf(np.asarray(self.alpha)[rows]) if np.ndim(self.alpha) else self
 
 
 class ColumnL1Linf(_WeightedGroups):
