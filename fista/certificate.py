@@ -191,7 +191,7 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     """The certificate of W, computed afresh from the rows."""
     loss, total = problem.loss, problem.total(W)
     gamma = gamma_of(loss.n_terms)
-    energy, G, E = _residual_statistics(problem, total)
+    residuals, energy, G, E = _residual_statistics(problem, total)
     omega = problem.penalty_value(W)
     projection = problem.projection(n_iter)
     scaled_energy = _scaled_energy(problem, G, energy, E, projection)
@@ -223,7 +223,7 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         relative_gap=total_gap / zero if zero > 0 else (0.0 if converged else np.inf),
         rounding=float(np.sum(rounding)),
         kkt_residual=kkt,
-        dual_point=_dual_point(problem, total, G, scale, projection),
+        dual_point=_dual_point(problem, total, residuals, G, scale, projection),
         form="rows",
         n_iter=n_iter,
         converged=converged,
@@ -233,14 +233,19 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     )
 
 
-def _residual_statistics(problem: Problem, W: Floats) -> tuple[Scalars, Floats, Floats]:
-    """||r||^2, G = M'r, and E with |computed G - M'r| <= E, by Cauchy and Schwarz a column of M."""
+def _residuals(problem: Problem, W: Floats) -> dict[str, Floats]:
+    """Those of each block of rows, with the best intercept."""
+    intercept = problem.loss.centering.intercept(W)
+    return {name: block.residual(W, intercept) for name, block in problem.loss.blocks.items()}
+
+
+def _residual_statistics(problem: Problem, W: Floats) -> tuple[dict[str, Floats], Scalars, Floats, Floats]:
+    """The residuals, ||r||^2, G = M'r, and E with |computed G - M'r| <= E (Cauchy and Schwarz by columns)."""
     loss = problem.loss
-    intercept = loss.centering.intercept(W)
+    residuals = _residuals(problem, W)
     energies = np.zeros(loss.shape[1])
     G = np.zeros(loss.shape)
-    for block in loss.blocks.values():
-        R = block.residual(W, intercept)
+    for block, R in zip(loss.blocks.values(), residuals.values(), strict=True):
         energies += block.energy(R)
         G += block.adjoint(R)
         if loss.centering.fit_intercept:  # the columns of M are centred
@@ -253,7 +258,7 @@ def _residual_statistics(problem: Problem, W: Floats) -> tuple[Scalars, Floats, 
         squares = np.square(differences).sum(axis=0)
         E = E + np.outer(np.sqrt(squares), np.sqrt(loss.coupling.diagonal()))
         energy = energy + float(squares.sum())
-    return energy, G, gamma_of(loss.n_terms) * E
+    return residuals, energy, G, gamma_of(loss.n_terms) * E
 
 
 def _scaled_energy(
@@ -405,7 +410,12 @@ def kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:
 
 
 def _dual_point(
-    problem: Problem, W: Floats, G: Floats, scale: Scalars, projection: LeastSquares | None
+    problem: Problem,
+    W: Floats,
+    residuals: dict[str, Floats],
+    G: Floats,
+    scale: Scalars,
+    projection: LeastSquares | None,
 ) -> dict[str, Floats]:
     """The residual r scaled by s, all of it or only in the range of M; for free tasks s is 0 there.
 
@@ -420,11 +430,10 @@ def _dual_point(
         step, scales = 1.0 - scales, np.ones_like(scales)
     if projection is not None:
         W = W + step * projection.solve(G)
-    intercept = loss.centering.intercept(W)
-    point: dict[str, Floats] = {}
-    for name, block in loss.blocks.items():
-        R = block.residual(W, intercept)
-        point[name] = block.dual_rows(block.spread(scales) * R)
+        residuals = _residuals(problem, W)
+    point = {
+        name: block.dual_rows(block.spread(scales) * residuals[name]) for name, block in loss.blocks.items()
+    }
     if loss.graph is not None:
         point["graph"] = -scales[0] * (loss.graph.incidence @ W.T)
     return point

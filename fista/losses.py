@@ -192,8 +192,8 @@ class StackedRows:
         self.coupling = None if self.graph is None else self.graph.laplacian()
         rows = list(blocks.values())
         self.shape = rows[0].shape
-        W0 = np.zeros(self.shape)
-        residuals = [b.residual(W0, centering.intercept(W0)) for b in rows]
+        intercept = centering.intercept(np.zeros(self.shape))
+        residuals = [b.deviations(intercept) for b in rows]
         with np.errstate(over="ignore"):
             self.energy = _sum([b.energy(R) for b, R in zip(rows, residuals, strict=True)])
             # Magnitudes, for the bounds on rounding.

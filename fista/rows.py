@@ -53,6 +53,9 @@ class Rows(Protocol):
     def target_energy(self) -> Floats:
         """Sum of omega_i y_i^2, (T,)."""
 
+    def deviations(self, intercept: Floats) -> Floats:
+        """Y - c, the residual of W = 0."""
+
     def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
         """Y - x w - c, or -(x w + c) without the targets."""
 
@@ -79,8 +82,13 @@ def _stored(X: Any) -> int:
     return int(X.size)  # of a sparse matrix, the stored entries
 
 
-def _squares(X: Any) -> Any:
-    return X * X if isinstance(X, np.ndarray) else X.power(2)
+def _squared_norms(X: Any, weight: Floats) -> Floats:
+    """Sums of weight_i x_id^2, D or D x T; of a dense X without a copy where the weights are equal."""
+    if not isinstance(X, np.ndarray):
+        return np.asarray(X.power(2).T @ weight)
+    if len(weight) and np.all(weight == weight[:1]):
+        return np.asarray(np.multiply.outer(np.einsum("nd,nd->d", X, X), weight[0]))
+    return np.asarray((X * X).T @ weight)
 
 
 def _moved(X: Any, by: Floats) -> Any:
@@ -127,13 +135,16 @@ class SharedRows:
         return np.asarray(self.X.T @ self.weight)
 
     def squared_norms(self) -> Floats:
-        return np.asarray(_squares(self.X).T @ self.weight)
+        return _squared_norms(self.X, self.weight)
 
     def target_sums(self) -> Floats:
         return self.task_sums(self.Y)
 
     def target_energy(self) -> Floats:
         return self.energy(self.Y)
+
+    def deviations(self, intercept: Floats) -> Floats:
+        return self.Y - intercept
 
     def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
         R = np.asarray(self.X @ W)
@@ -208,7 +219,7 @@ class TaskRows:
     def squared_norms(self) -> Floats:
         out = np.zeros(self.shape)
         for t, rows, X in self._tasks():
-            out[:, t] = _squares(X).T @ self.weight[rows]
+            out[:, t] = _squared_norms(X, self.weight[rows])
         return out
 
     def target_sums(self) -> Floats:
@@ -216,6 +227,9 @@ class TaskRows:
 
     def target_energy(self) -> Floats:
         return self.energy(self.y)
+
+    def deviations(self, intercept: Floats) -> Floats:
+        return self.y - self.spread(intercept)
 
     def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
         fitted = np.empty(self.n_rows)

@@ -42,7 +42,7 @@ class SmoothLoss(StackedRows):
         super().__init__(blocks, centering, graph)
         (self.rows,) = blocks.values()
         self.phi = phi
-        self.targets = self.rows.residual(np.zeros(self.shape), None)
+        self.targets = self.rows.deviations(np.zeros(self.shape[1]))
         mass = np.broadcast_to(self.rows.weight_sums(), self.shape[1:])
         self.mass = mass
         self.share = self.rows.target_sums() / np.where(mass > 0, mass, 1.0)

@@ -120,18 +120,16 @@ def minimize(
     """
     if start is None or problem.zero_is_optimal():
         start = problem.start()
-    spent = 0
-    if working_sets.applicable(problem):
-        start, spent = working_sets.solve(problem, start, tol, max_iter, _on_few_features)
-    with _few_threads(problem):
-        state, certificate = _until_certified(problem, start, tol, max_iter - spent, callback)
+    if not working_sets.applicable(problem):
+        return _until_certified(problem, start, tol, max_iter, callback)
+    start, spent = working_sets.solve(problem, start, tol, max_iter, _on_few_features)
+    state, certificate = _until_certified(problem, start, tol, max_iter - spent, callback)
     n_iter = spent + state.n_iter
     return state._replace(n_iter=n_iter), replace(certificate, n_iter=n_iter)
 
 
 def _on_few_features(problem: Problem, start: Floats, tol: float, max_iter: int) -> State:
-    with _few_threads(problem):
-        return _until_certified(problem, start, tol, max_iter, None)[0]
+    return _until_certified(problem, start, tol, max_iter, None)[0]
 
 
 def _until_certified(
@@ -142,20 +140,21 @@ def _until_certified(
     callback: Callable[[State], object] | None,
 ) -> tuple[State, Certificate]:
     next_check = 1
-    for state in fista(problem, start):
-        if callback is not None:
-            callback(state)
-        last = state.n_iter >= max_iter
-        if not last and state.n_iter < next_check:
-            continue
-        next_check = state.n_iter + 3 + isqrt(2 * state.n_iter)
-        if problem.null is not None:
-            W, image = problem.settled(state.W, state.image)
-            state = state._replace(W=W, image=image)
-        if last or seems_solved(problem, state.W, state.image, state.n_iter, tol):
-            certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)
-            if last or certificate.converged:
-                return state, certificate
+    with _few_threads(problem):
+        for state in fista(problem, start):
+            if callback is not None:
+                callback(state)
+            last = state.n_iter >= max_iter
+            if not last and state.n_iter < next_check:
+                continue
+            next_check = state.n_iter + 3 + isqrt(2 * state.n_iter)
+            if problem.null is not None:
+                W, image = problem.settled(state.W, state.image)
+                state = state._replace(W=W, image=image)
+            if last or seems_solved(problem, state.W, state.image, state.n_iter, tol):
+                certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)
+                if last or certificate.converged:
+                    return state, certificate
     raise AssertionError("the iteration has no end")
 
 

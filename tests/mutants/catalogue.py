@@ -167,12 +167,12 @@ MUTANTS = (
     Mutant(
         "the iteration stops when the coefficients hardly change, and calls that converged",
         "fista/solver.py",
-        "        if last or seems_solved(problem, state.W, state.image, state.n_iter, tol):\n"
-        "            certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)\n",
-        "        change = np.linalg.norm(state.W - locals().get('before', np.inf))\n"
-        "        before = state.W\n"
-        "        if last or change <= 1e-3 * np.linalg.norm(before):\n"
-        "            certificate = certify(problem, state.W, tol=1.0, n_iter=state.n_iter)\n",
+        "            if last or seems_solved(problem, state.W, state.image, state.n_iter, tol):\n"
+        "                certificate = certify(problem, state.W, tol=tol, n_iter=state.n_iter)\n",
+        "            change = np.linalg.norm(state.W - locals().get('before', np.inf))\n"
+        "            before = state.W\n"
+        "            if last or change <= 1e-3 * np.linalg.norm(before):\n"
+        "                certificate = certify(problem, state.W, tol=1.0, n_iter=state.n_iter)\n",
         Solver("DirtyMTL", max_iter=200_000),
     ),
     # -- penalties ---------------------------------------------------------------------------------------
@@ -412,8 +412,8 @@ MUTANTS = (
     Mutant(
         "the gap is measured with the residual of an earlier intercept",
         "fista/certificate.py",
-        "    intercept = loss.centering.intercept(W)\n    energies",
-        "    intercept = loss.centering.intercept(0 * W)\n    energies",
+        "    intercept = problem.loss.centering.intercept(W)\n    return",
+        "    intercept = problem.loss.centering.intercept(0 * W)\n    return",
         Claims("MTLasso"),
     ),
     Mutant(
