@@ -28,11 +28,16 @@ from formulations.penalties import constraints, expression, is_declared
 
 __all__ = ["TRUSTED", "PenaltyDual", "dual_of"]
 
-#: What the conic solver is asked for, what it may stop at ("inaccurate", so that no less is taken for an
-#: answer), and what its answers are trusted to, relative to their size.
-ASKED, ACCEPTED, TRUSTED = 1e-11, 1e-9, 1e-8
-TOLERANCES = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
-SETTINGS = {**dict.fromkeys(TOLERANCES, ASKED), **{f"reduced_{name}": ACCEPTED for name in TOLERANCES}}
+#: What the conic solvers' answers are trusted to, relative to their size.
+TRUSTED = 1e-8
+#: What they are asked for, in turn until one succeeds: no more than a tenth of that ("inaccurate" means 1e-9).
+_TOLERANCES = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
+_CLARABEL = {**dict.fromkeys(_TOLERANCES, 1e-11), **{f"reduced_{name}": 1e-9 for name in _TOLERANCES}}
+ASKED: list[dict[str, Any]] = [
+    {"solver": cp.CLARABEL, **_CLARABEL},
+    {"solver": cp.CLARABEL, **_CLARABEL, "equilibrate_enable": False},
+    {"solver": cp.SCS, "eps_abs": 1e-10, "eps_rel": 1e-10, "max_iters": 20_000},
+]
 EPS = float(np.finfo(np.float64).eps)
 #: How far a constraint may be violated, relative to the largest coefficient (at least 1), and still hold.
 FEASIBLE = 1e-9
@@ -184,7 +189,15 @@ class PenaltyDual:
         parts, value, within = self.declare()
         G = cp.Parameter(self.shape)
         product = sum(cp.sum(cp.multiply(G, part)) for part in parts)
-        return G, cp.Problem(cp.Maximize(product), [value <= 1, *within, *self._seen_only(parts)])
+        within = [value <= self._level, *within, *self._seen_only(parts)]
+        return G, cp.Problem(cp.Maximize(product), within)
+
+    @cached_property
+    def _level(self) -> float:
+        """A value of Omega at which W is of size 1, so that the solver sees numbers of that size."""
+        sizes = [(self.value(p), float(np.linalg.norm(p))) for p in self._points]
+        ratios = [value / norm for value, norm in sizes if norm > 0 and value > 0]
+        return float(np.median(ratios)) if ratios else 1.0
 
     @cached_property
     def _conjugated(self) -> tuple[Any, ...]:
@@ -211,7 +224,7 @@ class PenaltyDual:
             return np.inf
         parameter, problem = self._support
         parameter.value = G / size
-        return size * self._solve(problem) * (1 + TRUSTED)
+        return size * self._solve(problem) / self._level * (1 + TRUSTED)
 
     def with_unseen(self, W: Array, other: Array) -> Array:
         """W with what is unseen of it taken from another."""
@@ -277,20 +290,21 @@ class PenaltyDual:
 
     def _solve(self, problem: Any) -> float:
         """The supremum; inf where there is none, or where the solver has no answer to be trusted."""
-        tight = dict.fromkeys(TOLERANCES, ASKED) | dict.fromkeys(
-            map("reduced_{}".format, TOLERANCES), ACCEPTED
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what the answer is worth is for the bound to say
+        for settings in ASKED:
             for variable in problem.variables():
                 variable.save_value(None)  # CVXPY compiles `sum_largest` otherwise where it has values
-            try:
-                problem.solve(solver=cp.CLARABEL, **SETTINGS)
-            except cp.error.SolverError:
-                return np.inf
-        if problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-            return np.inf
-        return float(problem.value)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what the answer is worth is for the bound to say
+                try:
+                    problem.solve(**settings)
+                except cp.error.SolverError:
+                    continue
+            found = problem.status == cp.OPTIMAL_INACCURATE and settings["solver"] == cp.CLARABEL
+            if found or problem.status == cp.OPTIMAL:
+                return float(problem.value)
+            if problem.status == cp.UNBOUNDED:
+                break
+        return np.inf
 
 
 # -- one for each penalty and shape --------------------------------------------------------------------

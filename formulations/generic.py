@@ -213,13 +213,13 @@ class MultiTaskClassifier(ClassifierMixin, _Generic):
         return self.classes_[(self.decision_function(X, tasks=tasks) > 0).astype(np.intp)]
 
     def predict_proba(self, X: Any, tasks: Any = None) -> Any:
-        """Return the probabilities of the two classes: (N, 2), or for several tasks a list of these.
+        """Return probabilities, in scikit-learn's two forms.
 
-        A list of one array a task is scikit-learn's form for several outputs.
+        Where `decision_function` has one value a row, those of the two classes, (N, 2); else that of
+        ``classes_[1]`` for every task, (N, T).
         """
         z = self.decision_function(X, tasks=tasks)
-        pair = np.stack([expit(-z), expit(z)], axis=-1)
-        return pair if z.ndim == 1 else [pair[:, t] for t in range(z.shape[1])]
+        return np.column_stack([expit(-z), expit(z)]) if z.ndim == 1 else expit(z)
 
     def score(self, X: Any, y: Any, tasks: Any = None, sample_weight: Any = None) -> float:
         """Return the accuracy: of all rows for a 1-D y, the mean over the columns of a 2-D y.

@@ -32,8 +32,6 @@ def read_signs(y: Any, sample_weight: Any, classes: NDArray[Any] | None = None) 
             y, ensure_2d=False, dtype=dtype, ensure_all_finite=False, input_name="y", ensure_min_samples=0
         )
     )
-    if given.dtype.kind == "O" and given.ndim in (1, 2):
-        given = np.array(given.tolist()) if given.size else given
     weight = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=object)
     if given.ndim == 2 and weight.ndim == 1 and len(weight) == len(given):
         weight = weight[:, None]
@@ -41,15 +39,16 @@ def read_signs(y: Any, sample_weight: Any, classes: NDArray[Any] | None = None) 
         seen = np.broadcast_to(weight != 0, given.shape)
     except ValueError:  # for `read_data` to refuse
         seen = np.ones(given.shape, dtype=bool)
-    labels = given[seen]
+    labels = np.array(given[seen].tolist()) if given.dtype.kind == "O" else given[seen]
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError(
             "Input y contains NaN or infinity where its weight is positive; a missing label must have weight "
             "exactly 0 in sample_weight"
         )
+    if not labels.size:
+        return np.full(given.shape, np.nan), labels  # for `read_data` to refuse
     if classes is None:
-        if labels.size:
-            check_classification_targets(labels)
+        check_classification_targets(labels)
         classes = np.unique(labels)
         if len(classes) > 2:
             raise ValueError(

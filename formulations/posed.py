@@ -19,7 +19,7 @@ scaled rows of M (see `dual`): ``theta_crowd = sqrt(c u) tau``. Scaling by s in 
   ``theta - H^(1/2) (H^(1/2) B)'^+ B'theta``. For the squared loss that is the orthogonal projection.
 
 The penalty's side comes from its CVXPY expression alone (`conjugates`), which is trusted to 1e-8 of its size;
-that, and floating-point rounding, is what `Posed.rounding` bounds.
+what that may cost a bound is `Posed.slack`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,20 @@ __all__ = ["GENERIC", "Posed", "pose"]
 #: The names of the classes that pose a generic objective.
 GENERIC = ("MultiTaskRegressor", "MultiTaskClassifier")
 #: The scales tried where a conjugate is not finite at 1.
-SCALES = (1.0, 1 - 1e-7, 1 - 1e-6, 1 - 1e-5, 1 - 1e-4, 1 - 1e-3, 1 - 1e-2, 0.9, 0.5, 0.1, 0.0)
+SCALES = (
+    1.0,
+    1 - 3 * TRUSTED,
+    1 - 1e-7,
+    1 - 1e-6,
+    1 - 1e-5,
+    1 - 1e-4,
+    1 - 1e-3,
+    1 - 1e-2,
+    0.9,
+    0.5,
+    0.1,
+    0.0,
+)
 
 
 class L1:
@@ -390,7 +403,7 @@ class Posed:
             s = _best_scale(value, most)
             bounds.append((value(s), s, "scaled into the dual ball"))
         if not bounds:
-            return self._no_bound("the penalty's polar is inf at M'theta, or CLARABEL found none")
+            return self._no_bound("the penalty's polar is inf at M'theta, or no solver found it")
         return self._best(vector, bounds)
 
     def _other_bound(self, vector: Array, A: Array, E: Array) -> DualBound:
@@ -406,7 +419,7 @@ class Posed:
     def _best(self, vector: Array, bounds: list[tuple[float, float, str]]) -> DualBound:
         value, s, reason = max(bounds, key=lambda bound: bound[0])
         if not np.isfinite(value):
-            return self._no_bound("the penalty's conjugate is inf at M'theta, or CLARABEL found none")
+            return self._no_bound("the penalty's conjugate is inf at M'theta, or no solver found it")
         return DualBound(value, self._rows._unstack(s * vector), reason)
 
     @property
@@ -435,8 +448,7 @@ class Posed:
         entries, rows and sums; the smooth part is at most ``v sqrt(D T) ||gradient||`` larger there.
 
         Dual: the sum has terms of size at most ``c u (|y tau| + tau^2)``, taken at the slopes of this point,
-        and is off by gamma of these. Scaling by a polar, or paying a conjugate, that is `TRUSTED` too large
-        loses at most `TRUSTED` of these, of F(0) and of F(W), four times over.
+        and is off by gamma of these. What CVXPY is trusted to is no part of it: that is subtracted from bounds.
         """
         read = self._read(parts)
         W, c = self._total(read), self._read_intercept(read, intercept)
@@ -452,13 +464,28 @@ class Posed:
         value = value if np.isfinite(value) else self.at_zero
         terms = float(np.sum(u * (np.abs(self._y * tau) + tau**2))) + float(graph @ graph)
         floats = gamma(n + 2 * W.size * self.penalty.n_parts + 8) * (value + 4 * terms + self.at_zero)
-        trust = 4 * TRUSTED * (value + terms + self.at_zero)
         violated = self.penalty.violation([read[name] for name in self.parts])
         if violated:
             slope = self._rows._stack_theta(self.residual_theta(read, c))
             gradient = np.linalg.norm(self.M.T @ slope) + 2 * self.ridge * np.linalg.norm(W)
             floats += violated * math.sqrt(W.size) * float(gradient)
-        return smooth + floats + trust
+        return smooth + floats
+
+    def slack(self, parts: Mapping[str, Any], intercept: Any = None) -> float:
+        """Return how much lower a bound may be for trusting CVXPY to `TRUSTED` only.
+
+        Scaling by a polar, or paying a conjugate, that is `TRUSTED` too large loses at most `TRUSTED` of the
+        terms of the dual (see `rounding`), of F(0) and of F(W), four times over; where a conjugate has to be
+        taken at the next of the `SCALES`, thrice that besides.
+        """
+        read = self._read(parts)
+        W, c = self._total(read), self._read_intercept(read, intercept)
+        tau = self.loss.slope(self._residual(W, c), self._y)
+        graph = self._rows.image({"W": W})[self._u.size :]
+        terms = self.loss.c * float(np.sum(self._u * (np.abs(self._y * tau) + tau**2))) + float(graph @ graph)
+        value = self.primal(read, c)
+        times = 4 if self.penalty.is_norm else 16
+        return times * TRUSTED * (terms + self.at_zero + (value if np.isfinite(value) else 0.0))
 
     # -- reading arguments -------------------------------------------------------------------------
 
