@@ -30,13 +30,15 @@ __all__ = ["TRUSTED", "PenaltyDual", "dual_of"]
 
 #: What the conic solvers' answers are trusted to, relative to their size.
 TRUSTED = 1e-8
-#: What they are asked for, in turn until one succeeds: no more than a tenth of that ("inaccurate" means 1e-9).
+#: What they are asked for, in turn until one succeeds; "inaccurate" means 1e-9.
 _TOLERANCES = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
 _CLARABEL = {**dict.fromkeys(_TOLERANCES, 1e-11), **{f"reduced_{name}": 1e-9 for name in _TOLERANCES}}
 ASKED: list[dict[str, Any]] = [
     {"solver": cp.CLARABEL, **_CLARABEL},
-    {"solver": cp.CLARABEL, **_CLARABEL, "equilibrate_enable": False},
+    {"solver": cp.CLARABEL, **_CLARABEL, "static_regularization_constant": 1e-7},
     {"solver": cp.SCS, "eps_abs": 1e-10, "eps_rel": 1e-10, "max_iters": 20_000},
+    {"solver": cp.CLARABEL, **_CLARABEL, "max_step_fraction": 0.8, "equilibrate_enable": False},
+    {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000},
 ]
 EPS = float(np.finfo(np.float64).eps)
 #: How far a constraint may be violated, relative to the largest coefficient (at least 1), and still hold.
@@ -220,11 +222,16 @@ class PenaltyDual:
         size = float(np.abs(G).max(initial=0.0))
         if size == 0:
             return 0.0
-        if float(np.abs(G - self.with_unseen(G, 0 * G)).max()) > 4 * G.size * EPS * size:
+        if not self._seen(G):
             return np.inf
         parameter, problem = self._support
         parameter.value = G / size
         return size * self._solve(problem) / self._level * (1 + TRUSTED)
+
+    def _seen(self, G: Array) -> bool:
+        """Whether G is orthogonal to what is unseen, within the rounding of its projection."""
+        away = np.abs(G - self.with_unseen(G, 0 * G)).max()
+        return bool(away <= 4 * G.size * EPS * np.abs(G).max())
 
     def with_unseen(self, W: Array, other: Array) -> Array:
         """W with what is unseen of it taken from another."""
@@ -274,8 +281,9 @@ class PenaltyDual:
         """
         size = float(np.abs(G).max(initial=0.0))
         parts, parameter, a, b, with_ridge, plain = self._conjugated
-        if size == 0:
-            size = 1.0
+        if ridge == 0 and not self._seen(G):
+            return np.inf, np.zeros(self.shape)
+        size = size or 1.0
         # Of a homogeneous Omega in units of G / ridge, of any other in its own.
         unit = size / ridge if self.is_norm and ridge > 0 else 1.0
         stretch = 1.0 if ridge > 0 else 1 + TRUSTED

@@ -448,7 +448,7 @@ class Posed:
         entries, rows and sums; the smooth part is at most ``v sqrt(D T) ||gradient||`` larger there.
 
         Dual: the sum has terms of size at most ``c u (|y tau| + tau^2)``, taken at the slopes of this point,
-        and is off by gamma of these. What CVXPY is trusted to is no part of it: that is subtracted from bounds.
+        and is off by gamma of these. What CVXPY is trusted to is no part of it: bounds have that subtracted.
         """
         read = self._read(parts)
         W, c = self._total(read), self._read_intercept(read, intercept)

@@ -303,8 +303,8 @@ def certify(
     if exact:
         if not isinstance(declared, Declared):
             raise TypeError(
-                f"exact: found True with {declared.name}; expected an objective whose penalty is known in ball "
-                f"arithmetic: {', '.join(formulations.OBJECTIVES)}"
+                f"exact: found True with {declared.name}; expected an objective whose penalty is known in "
+                f"ball arithmetic: {', '.join(formulations.OBJECTIVES)}"
             )
         claim = getattr(model_or_W, "certificate_", None)
         known = None if claim is None or objective is not None else claim.gap + claim.rounding
