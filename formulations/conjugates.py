@@ -98,13 +98,11 @@ class PenaltyDual:
 
     @cached_property
     def _points(self) -> list[list[Array]]:
-        """Points where Omega is finite: random ones, of different sizes, and some with zeros."""
+        """Points of different signs, random and with zeros, that keep the constraints."""
         rng = np.random.default_rng(0)
-        points = []
-        for size in (1e-3, 1.0, 1.0, 1e3):
-            points.append([size * rng.standard_normal(self.shape) for _ in range(self.n_parts)])
+        points = [[rng.standard_normal(self.shape) for _ in range(self.n_parts)] for _ in range(2)]
         points.append([np.eye(*self.shape) for _ in range(self.n_parts)])
-        points.append([-np.abs(part) for part in points[1]])
+        points += [[sign * np.abs(part) for part in points[0]] for sign in (1.0, -1.0)]
         return [self._nearest(point) for point in points]
 
     def _nearest(self, parts: list[Array]) -> list[Array]:
@@ -117,16 +115,17 @@ class PenaltyDual:
 
     @cached_property
     def is_norm(self) -> bool:
-        """Whether it is positively homogeneous at some points of different sizes, which is taken for all."""
+        """Whether it is positively homogeneous along some rays, at sizes that differ much; taken for all."""
         if self.value([np.zeros(self.shape)] * self.n_parts) != 0:
             return False
         # What constraints leave of random points is right to a conic solver's accuracy only.
         rtol = 1e-6 if self._constraints else 1e-12
-        pairs = [(self.value(point), self.value([3 * part for part in point])) for point in self._points]
-        return all(
-            np.isfinite(tripled) and np.isclose(tripled, 3 * value, rtol=rtol, atol=0.0)
-            for value, tripled in pairs
-        )
+        pairs = [
+            (size * self.value(point), self.value([size * part for part in point]))
+            for point in self._points
+            for size in (1e-4, 1e-2, 3.0, 1e2, 1e4, 1e8)
+        ]
+        return all(one == other or np.isclose(one, other, rtol=rtol, atol=0.0) for one, other in pairs)
 
     @cached_property
     def unseen(self) -> list[Array]:
@@ -198,18 +197,23 @@ class PenaltyDual:
     def _level(self) -> float:
         """A value of Omega at which W is of size 1, so that the solver sees numbers of that size."""
         sizes = [(self.value(p), float(np.linalg.norm(p))) for p in self._points]
-        ratios = [value / norm for value, norm in sizes if norm > 0 and value > 0]
+        ratios = [value / norm for value, norm in sizes if norm > 0 and 0 < value < np.inf]
         return float(np.median(ratios)) if ratios else 1.0
 
     @cached_property
     def _conjugated(self) -> tuple[Any, ...]:
-        parts, value, within = self.declare()
-        G, a, b = cp.Parameter(self.shape), cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
+        """The largest <G, W> - a Omega(k W) - b ||W||^2: with units for G and W, it can be of size 1."""
+        G, a, b, k = (cp.Parameter(self.shape), *(cp.Parameter(nonneg=True) for _ in range(3)))
+        parts = [cp.Variable(self.shape) for _ in range(self.n_parts)]
+        scaled = [k * part for part in parts]
+        own: Any = scaled if self.n_parts > 1 else scaled[0]
+        paid = cp.Variable()
+        within = [expression(self.penalty, own) <= paid, *constraints(self.penalty, own)]
         W = sum(parts[1:], start=parts[0])
-        gain = cp.sum(cp.multiply(G, W)) - a * value
+        gain = cp.sum(cp.multiply(G, W)) - a * paid
         ridge = cp.Problem(cp.Maximize(gain - b * cp.sum_squares(W)), within)
         plain = cp.Problem(cp.Maximize(gain), [*within, *self._seen_only(parts)])
-        return parts, G, a, b, ridge, plain
+        return parts, G, a, b, k, ridge, plain
 
     def _seen_only(self, parts: list[Any]) -> list[Any]:
         """W orthogonal to what Omega does not see: the same supremum for G orthogonal to it."""
@@ -226,7 +230,8 @@ class PenaltyDual:
             return np.inf
         parameter, problem = self._support
         parameter.value = G / size
-        return size * self._solve(problem) / self._level * (1 + TRUSTED)
+        # A solver's tolerance is absolute as well, in units where W is of size 1.
+        return size * (self._solve(problem) * (1 + TRUSTED) + TRUSTED / 10) / self._level
 
     def _seen(self, G: Array) -> bool:
         """Whether G is orthogonal to what is unseen, within the rounding of its projection."""
@@ -275,26 +280,34 @@ class PenaltyDual:
     def conjugate(self, G: Array, E: Array, ridge: float = 0.0) -> tuple[float, Array]:
         """An upper bound on (Omega + ridge ||.||^2)* within E of G, and the W at which it is attained.
 
-        It is the supremum found, and `TRUSTED` of the size of its terms more. Without a ridge it may be
-        finite on a bounded set only: G is then stretched by `TRUSTED` first, so that a G on the edge is
+        It is the supremum found, and `TRUSTED` of the size of its terms more; since a solver's tolerance is
+        absolute as well, W is found in units of its own size, at the second attempt. Without a ridge it may
+        be finite on a bounded set only: G is then stretched by `TRUSTED` first, so that a G on the edge is
         found outside. The maximiser W is the derivative, so that <E, |W|> is the effect of E to first order.
         """
         size = float(np.abs(G).max(initial=0.0))
-        parts, parameter, a, b, with_ridge, plain = self._conjugated
         if ridge == 0 and not self._seen(G):
             return np.inf, np.zeros(self.shape)
         size = size or 1.0
-        # Of a homogeneous Omega in units of G / ridge, of any other in its own.
+        parts, parameter, a, b, k, with_ridge, plain = self._conjugated
+        parameter.value = (1.0 if ridge > 0 else 1 + TRUSTED) * G / size
         unit = size / ridge if self.is_norm and ridge > 0 else 1.0
-        stretch = 1.0 if ridge > 0 else 1 + TRUSTED
-        parameter.value, a.value, b.value = stretch * G / size, 1 / size, ridge * unit / size
-        found = size * unit * self._solve(with_ridge if ridge > 0 else plain)
-        if not np.isfinite(found):
-            return np.inf, np.zeros(self.shape)
-        W = unit * np.asarray(sum(part.value for part in parts))
-        size_of_terms = abs(found) + float(np.sum(np.abs(G) * np.abs(W)))
+        for _ in range(4):
+            k.value, a.value, b.value = unit, 1 / (size * unit), ridge * unit / size
+            found = self._solve(with_ridge if ridge > 0 else plain)
+            if not np.isfinite(found):
+                return np.inf, np.zeros(self.shape)
+            W = np.asarray(sum(part.value for part in parts))
+            largest = float(np.abs(W).max())
+            if 0.01 <= largest <= 100:
+                break
+            found_in, unit = unit, unit * min(max(largest, 1e-8), 1e8)
+        else:
+            unit = found_in
+        found, W = size * unit * found, unit * W
+        terms = abs(found) + float(np.sum(np.abs(G) * np.abs(W))) + size * unit
         curved = float(np.sum(E**2)) / (4 * ridge) if ridge > 0 else float(np.sum(E * np.abs(W)))
-        return found + TRUSTED * size_of_terms + float(np.sum(E * np.abs(W))) + curved, W
+        return found + TRUSTED * terms + float(np.sum(E * np.abs(W))) + curved, W
 
     def _solve(self, problem: Any) -> float:
         """The supremum; inf where there is none, or where the solver has no answer to be trusted."""

@@ -299,12 +299,6 @@ FAULTS = {
         conjugates.PenaltyDual,
         {"conjugate": first(conjugates.PenaltyDual.conjugate)},
     ),
-    "what is unseen is forgotten": (
-        "squared",
-        "variation",
-        conjugates.PenaltyDual,
-        {"_seen": lambda self, G: True, "all_unseen": np.zeros((D * T, 0))},
-    ),
 }
 
 
@@ -316,6 +310,22 @@ def test_a_wrong_bound_is_caught(fault, monkeypatch):
         monkeypatch.setattr(cls, attribute, value)
     with pytest.raises(AssertionError):
         assert_true_bounds(loss, name, "shared", 0, False, 0.0, None)
+    conjugates._compiled.cache_clear()
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_what_is_unseen_must_be_orthogonal(forgotten, monkeypatch):
+    """The dual point of W whose tasks sum to zero is none of all W, which the variation does not see."""
+    data, model = problem("squared", n=8), MultiTaskRegressor(Own(variation))
+    within = Own(lambda W: variation(W) + 1e3 * cp.sum(cp.abs(cp.sum(W, axis=1))))
+    theta = MultiTaskRegressor(within).fit(**data).multipliers_
+    best = model.fit(**data).certificate_.primal
+    conjugates._compiled.cache_clear()
+    if forgotten:
+        monkeypatch.setattr(conjugates.PenaltyDual, "_seen", lambda self, G: True)
+        monkeypatch.setattr(conjugates.PenaltyDual, "all_unseen", np.zeros((D * T, 0)))
+    d = declare(model, **data)
+    assert (d.dual(theta).value > best + d.rounding(model.parts_)) == forgotten
     conjugates._compiled.cache_clear()
 
 
