@@ -40,6 +40,8 @@ ASKED: list[dict[str, Any]] = [
     {"solver": cp.CLARABEL, **_CLARABEL, "max_step_fraction": 0.8, "equilibrate_enable": False},
     {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000},
 ]
+#: The last resort, of which more is to be subtracted: its own tolerances are 1e-8.
+LAST, TRUSTED_LAST = {"solver": cp.CLARABEL, **{f"reduced_{name}": 1e-8 for name in _TOLERANCES}}, 1e-7
 EPS = float(np.finfo(np.float64).eps)
 #: How far a constraint may be violated, relative to the largest coefficient (at least 1), and still hold.
 FEASIBLE = 1e-9
@@ -186,12 +188,12 @@ class PenaltyDual:
     # -- polar and conjugate -----------------------------------------------------------------------
 
     @cached_property
-    def _support(self) -> tuple[Any, Any]:
+    def _support(self) -> tuple[Any, Any, Any]:
         parts, value, within = self.declare()
         G = cp.Parameter(self.shape)
         product = sum(cp.sum(cp.multiply(G, part)) for part in parts)
         within = [value <= self._level, *within, *self._seen_only(parts)]
-        return G, cp.Problem(cp.Maximize(product), within)
+        return parts, G, cp.Problem(cp.Maximize(product), within)
 
     @cached_property
     def _level(self) -> float:
@@ -221,17 +223,24 @@ class PenaltyDual:
             N.T @ cp.vec(part, order="C") == 0 for N, part in zip(self.unseen, parts, strict=True) if N.size
         ]
 
-    def polar(self, G: Array) -> float:
-        """An upper bound on the polar at G, which is orthogonal to what is unseen; inf if it is none."""
+    def polar(self, G: Array, E: Array | None = None) -> float:
+        """An upper bound on the polar within E of G; inf unless G is orthogonal to what is unseen.
+
+        It is what is found, and `TRUSTED` more (a solver's tolerance is absolute as well, in units where W is
+        of size 1). The maximiser W is the derivative: twice <E, |W|> is taken for the effect of E.
+        """
         size = float(np.abs(G).max(initial=0.0))
         if size == 0:
             return 0.0
         if not self._seen(G):
             return np.inf
-        parameter, problem = self._support
+        parts, parameter, problem = self._support
         parameter.value = G / size
-        # A solver's tolerance is absolute as well, in units where W is of size 1.
-        return size * (self._solve(problem) * (1 + TRUSTED) + TRUSTED / 10) / self._level
+        found = self._solve(problem)
+        if not np.isfinite(found):
+            return np.inf
+        effect = 0.0 if E is None else 2 * float(np.sum(E * np.abs(sum(part.value for part in parts))))
+        return (size * (found * (1 + TRUSTED) + TRUSTED / 10) + effect) / self._level
 
     def _seen(self, G: Array) -> bool:
         """Whether G is orthogonal to what is unseen, within the rounding of its projection."""
@@ -252,30 +261,6 @@ class PenaltyDual:
             return bases
         left, sizes, _ = np.linalg.svd(bases, full_matrices=False)
         return np.asarray(left[:, sizes > 1e-8])
-
-    def polar_within(self, E: Array) -> float:
-        """An upper bound on the polar of anything whose entries do not exceed those of E >= 0 in size."""
-        return float(np.sum(E * self._unit_polars)) if E.any() else 0.0
-
-    @cached_property
-    def _unit_polars(self) -> Array:
-        """The larger polar of the two unit matrices of every entry, without what is unseen of them."""
-        out = np.empty(self.shape)
-        for i in range(out.size):
-            e = np.zeros(self.shape)
-            e.flat[i] = 1.0
-            unit = self.with_unseen(self.with_unseen(e, 0 * e), 0 * e)
-            if np.abs(unit).max() <= 1e-8:  # what is seen of it is rounding
-                out.flat[i] = 0.0
-                continue
-            out.flat[i] = max(self.polar(unit), self.polar(-unit) if not self._even else 0.0)
-        return out
-
-    @cached_property
-    def _even(self) -> bool:
-        return not self._constraints and all(
-            np.isclose(self.value(p), self.value([-part for part in p]), rtol=1e-12) for p in self._points
-        )
 
     def conjugate(self, G: Array, E: Array, ridge: float = 0.0) -> tuple[float, Array]:
         """An upper bound on (Omega + ridge ||.||^2)* within E of G, and the W at which it is attained.
@@ -311,20 +296,22 @@ class PenaltyDual:
 
     def _solve(self, problem: Any) -> float:
         """The supremum; inf where there is none, or where the solver has no answer to be trusted."""
-        for settings in ASKED:
+        for settings in (*ASKED, LAST):
             for variable in problem.variables():
                 variable.save_value(None)  # CVXPY compiles `sum_largest` otherwise where it has values
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what the answer is worth is for the bound to say
                 try:
-                    problem.solve(**settings)
+                    # Warm, CLARABEL would keep the equilibration of another G, and CVXPY old values.
+                    problem.solve(warm_start=False, **settings)
                 except cp.error.SolverError:
                     continue
             found = problem.status == cp.OPTIMAL_INACCURATE and settings["solver"] == cp.CLARABEL
             if found or problem.status == cp.OPTIMAL:
-                return float(problem.value)
+                value = float(problem.value)
+                return value + (TRUSTED_LAST * (abs(value) + 1.0) if settings is LAST else 0.0)
             if problem.status == cp.UNBOUNDED:
-                break
+                return np.inf
         return np.inf
 
 

@@ -391,7 +391,7 @@ class Posed:
                 square = self.ridge * float(np.sum(V**2)) * (1 + gamma(V.size + 8))
                 tried.append((A - 2 * self.ridge * V, square))
         for U, square in tried:
-            polar = self.penalty.polar(U) + self.penalty.polar_within(E)
+            polar = self.penalty.polar(U, E)
             if not np.isfinite(polar):
                 continue
             most = 1.0 / polar if polar > 0 else 2.0
