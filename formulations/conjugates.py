@@ -14,7 +14,7 @@ evaluating it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property, lru_cache
 from typing import Any
@@ -40,7 +40,8 @@ ASKED: list[dict[str, Any]] = [
     {"solver": cp.CLARABEL, **_CLARABEL, "max_step_fraction": 0.8, "equilibrate_enable": False},
     {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000},
 ]
-#: The last resort, of which more is to be subtracted: its own tolerances are 1e-8.
+#: The last resort, of which more is to be subtracted: its own tolerances are 1e-8. It might take a supremum
+#: that is barely inf for a finite one, and is for even norms only, whose polars are finite.
 LAST, TRUSTED_LAST = {"solver": cp.CLARABEL, **{f"reduced_{name}": 1e-8 for name in _TOLERANCES}}, 1e-7
 EPS = float(np.finfo(np.float64).eps)
 #: How far a constraint may be violated, relative to the largest coefficient (at least 1), and still hold.
@@ -236,11 +237,17 @@ class PenaltyDual:
             return np.inf
         parts, parameter, problem = self._support
         parameter.value = G / size
-        found = self._solve(problem)
+        found = self._solve(problem, (*ASKED, LAST) if self._even else ASKED)
         if not np.isfinite(found):
             return np.inf
         effect = 0.0 if E is None else 2 * float(np.sum(E * np.abs(sum(part.value for part in parts))))
         return (size * (found * (1 + TRUSTED) + TRUSTED / 10) + effect) / self._level
+
+    @cached_property
+    def _even(self) -> bool:
+        """Whether Omega(-W) = Omega(W) at some points, constraints included."""
+        pairs = [(self.value(p), self.value([-part for part in p])) for p in self._points]
+        return all(one == other for one, other in pairs)
 
     def _seen(self, G: Array) -> bool:
         """Whether G is orthogonal to what is unseen, within the rounding of its projection."""
@@ -294,9 +301,9 @@ class PenaltyDual:
         curved = float(np.sum(E**2)) / (4 * ridge) if ridge > 0 else float(np.sum(E * np.abs(W)))
         return found + TRUSTED * terms + float(np.sum(E * np.abs(W))) + curved, W
 
-    def _solve(self, problem: Any) -> float:
+    def _solve(self, problem: Any, attempts: Sequence[dict[str, Any]] = ASKED) -> float:
         """The supremum; inf where there is none, or where the solver has no answer to be trusted."""
-        for settings in (*ASKED, LAST):
+        for settings in attempts:
             for variable in problem.variables():
                 variable.save_value(None)  # CVXPY compiles `sum_largest` otherwise where it has values
             with warnings.catch_warnings():
