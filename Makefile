@@ -6,13 +6,14 @@ RUN := $(VENV)/bin/python
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
-	verification.prototype formulations.penalties
+	verification.prototype formulations.penalties formulations.generic formulations.losses \
+	formulations.posed formulations.conjugates
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test test-deep test-browser mutants mutants-all bench third-party docs lint clean
+.PHONY: help verify test test-deep test-browser mutants mutants-all bench bench-prototypes third-party docs lint clean
 
 help:  ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 # One stamp a set of extras: make installs again only when the project's files have changed.
 $(VENV)/bin/python:
@@ -26,7 +27,10 @@ $(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@ $(VENV)/.verify
 
-$(VENV)/.browser $(VENV)/.mutation $(VENV)/.third-party: $(VENV)/.test
+$(VENV)/.browser $(VENV)/.mutation $(VENV)/.bench-prototypes: $(VENV)/.test  ## time penalties from one line of CVXPY against those by hand
+	$(RUN) benchmarks/prototypes.py $(ARGS)
+
+third-party: $(VENV)/.test
 
 verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and real data (ARGS="--help")
 	$(RUN) -m verification $(ARGS)
@@ -48,6 +52,9 @@ mutants-all: $(VENV)/.mutation  ## mutate solver, penalties and certificate ever
 
 bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
 	$(RUN) benchmarks/speed.py $(ARGS)
+
+bench-prototypes: $(VENV)/.test  ## time penalties from one line of CVXPY against those by hand
+	$(RUN) benchmarks/prototypes.py $(ARGS)
 
 third-party: $(VENV)/.third-party  ## try the solvers of other libraries, into docs/third_party.md
 	$(RUN) -m verification.third_party $(ARGS)

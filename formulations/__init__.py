@@ -15,8 +15,10 @@ from formulations.estimators import (
     RobustMTL,
     STLasso,
 )
+from formulations.generic import MultiTaskClassifier, MultiTaskRegressor
 from formulations.objectives import OBJECTIVES
 from formulations.oracle import SOLVERS, OracleError
+from formulations.posed import Posed
 
 __all__ = [
     "EGMTL",
@@ -29,7 +31,10 @@ __all__ = [
     "DirtyMTL",
     "DualBound",
     "MTLasso",
+    "MultiTaskClassifier",
+    "MultiTaskRegressor",
     "OracleError",
+    "Posed",
     "RobustMTL",
     "STLasso",
     "declare",

@@ -131,7 +131,7 @@ class DualBound:
     reason: str
 
 
-def declare(model: Any, X: Any, y: Any, **fit_keywords: Any) -> Declared:
+def declare(model: Any, X: Any, y: Any, **fit_keywords: Any) -> Any:
     """Declare the objective of a model on data, without solving anything.
 
     Parameters
@@ -140,18 +140,19 @@ def declare(model: Any, X: Any, y: Any, **fit_keywords: Any) -> Declared:
         Its class, or a base class of it, is named like one of the seven objectives, and it has that
         objective's weights as attributes (and `graph` where there is one); `fit_intercept`
         (default False) and `task_labels` (default None) are used when present. It may come from any
-        package.
+        package. Or the name is `MultiTaskRegressor` or `MultiTaskClassifier`, with a `penalty` that
+        `formulations.penalties.expression` accepts.
     X, y, **fit_keywords
         As for ``fit``: `tasks`, `sample_weight`, and for EGMTL the expert arguments.
 
     Returns
     -------
-    Declared
+    Declared, or Posed for a generic objective
 
     Raises
     ------
     TypeError, ValueError
-        If the model is none of the seven, or the arguments are wrong.
+        If the model is none of these, or the arguments are wrong.
 
     Examples
     --------
@@ -166,10 +167,15 @@ def declare(model: Any, X: Any, y: Any, **fit_keywords: Any) -> Declared:
     >>> round(d.dual(d.residual_theta({"W": W})).value, 12)
     2.8125
     """
+    from formulations.posed import GENERIC, pose  # which builds on this module
+
     names = [cls.__name__ for cls in type(model).__mro__]
+    if generic := next((name for name in names if name in GENERIC), None):
+        return pose(generic, model, X, y, **fit_keywords)
     name = next((name for name in names if name in OBJECTIVES), None)
     if name is None:
-        raise TypeError(f"model: expected a class named like one of {sorted(OBJECTIVES)}; got {names[0]}")
+        known = sorted([*OBJECTIVES, *GENERIC])
+        raise TypeError(f"model: expected a class named like one of {known}; got {names[0]}")
     objective = OBJECTIVES[name]
     allowed = {"tasks", "sample_weight"}
     if objective.has_expert:

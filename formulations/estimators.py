@@ -6,9 +6,10 @@ import math
 import numbers
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -21,6 +22,7 @@ from formulations.data import Array, Data, read_data, read_labels, task_position
 from formulations.dual import Declared, DualBound, declare, from_data
 from formulations.objectives import OBJECTIVES
 from formulations.oracle import SOLVERS, Compiled, Solution
+from formulations.posed import Posed
 
 __all__ = [
     "EGMTL",
@@ -32,6 +34,9 @@ __all__ = [
     "RobustMTL",
     "STLasso",
 ]
+
+
+_Class = TypeVar("_Class", bound=type)
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ class Certificate:
         )
 
 
-class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """What the seven share: fit, predict, score and the certificate."""
+class Oracle(MultiOutputMixin, BaseEstimator):
+    """What all oracles share: fit, predict and the certificate."""
 
     # Attributes that do not travel in a pickle: they hold the data and compiled solver state.
     _left_behind: ClassVar[tuple[str, ...]] = ("_compiled",)
@@ -138,24 +143,33 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def lambda_max(self, X: Any, y: Any, **keywords: Any) -> float:
         """Return the least factor on the sparsity weights, in their ratio, at which W = 0 is optimal.
 
-        The arguments are those of `fit`; nothing is solved. It is inf where a sparsity weight is 0
-        and the data do not vanish.
+        Of a generic objective the factor is on the penalty, which has to be a norm. The arguments are those
+        of `fit`; no problem is solved for the coefficients. It is inf where a sparsity weight is 0 and the
+        data do not vanish.
         """
         try:
             signature(self.fit).bind(X, y, **keywords)
         except TypeError as error:
             raise TypeError(f"lambda_max: {error}; expected the arguments of fit") from None
-        return declare(self, X, y, **keywords).lambda_max
+        return float(declare(self, X, y, **keywords).lambda_max)
 
     def _fit(self, X: Any, y: Any, **keywords: Any) -> Self:
         self._check_arguments()
         read_X = validate_data(self, X, accept_sparse="csr", dtype=np.float64)
-        data = read_data(read_X, y, task_labels=self.task_labels, **keywords)
-        declared = from_data(self._name, self, data)
-        compiled = self._compile(declared, data)
-        solution = compiled.solve(declared.weights, self.solver, warm_start=self.warm_start)
-        self._keep(declared, data, solution)
+        data = self._read(read_X, y, **keywords)
+        declared = self._declare(data)
+        self._keep(declared, data, self._solve(declared, data))
         return self
+
+    def _read(self, X: Any, y: Any, **keywords: Any) -> Data:
+        return read_data(X, y, task_labels=self.task_labels, **keywords)
+
+    def _declare(self, data: Data) -> Declared | Posed:
+        return from_data(self._name, self, data)
+
+    def _solve(self, declared: Any, data: Data) -> Solution:
+        compiled = self._compile(declared, data)
+        return compiled.solve(declared.weights, self.solver, warm_start=self.warm_start)
 
     def _compile(self, declared: Declared, data: Data) -> Compiled:
         """Return the compiled problem of these very data, built now or kept from the last fit."""
@@ -166,7 +180,7 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._compiled = kept
         return kept
 
-    def _keep(self, declared: Declared, data: Data, solution: Solution) -> None:
+    def _keep(self, declared: Declared | Posed, data: Data, solution: Solution) -> None:
         parts = _cleanest(declared, solution.parts)
         intercept = declared.best_intercept(parts)
         W = np.asarray(sum(parts.values()))
@@ -183,7 +197,7 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._flat, self._per_task = data.flat, data.per_task
 
     def _certify(
-        self, declared: Declared, parts: dict[str, Array], intercept: Array, solution: Solution
+        self, declared: Declared | Posed, parts: dict[str, Array], intercept: Array, solution: Solution
     ) -> Certificate:
         primal, at_zero = declared.primal(parts, intercept), declared.at_zero
         bounds: dict[str, DualBound] = {
@@ -194,7 +208,7 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
         bound, rounding = bounds[source], declared.rounding(parts, intercept)
         gap = primal - bound.value
         converged = gap <= self.tol * at_zero + rounding
-        if declared.separable:
+        if isinstance(declared, Declared) and declared.separable:
             converged = converged and all(
                 task_gap <= self.tol * zero + delta
                 for task_gap, zero, delta in declared.task_gaps(parts, intercept, bound.theta)
@@ -255,6 +269,40 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return np.asarray(everything[np.arange(len(at)), at])
         return everything[:, 0] if self._flat else everything
 
+    def _check_arguments(self) -> None:
+        if self.solver not in SOLVERS:
+            raise ValueError(f"solver: expected one of {sorted(SOLVERS)}; got {self.solver!r}")
+        for name in ("fit_intercept", "warm_start"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise TypeError(f"{name}: expected True or False; got {getattr(self, name)!r}")
+        tol, max_iter = self.tol, self.max_iter
+        if isinstance(tol, bool) or not isinstance(tol, numbers.Real):
+            raise TypeError(f"tol: expected a real number >= 0; got {tol!r}")
+        if not (math.isfinite(tol) and tol >= 0):
+            raise ValueError(f"tol: expected a finite number >= 0; got {tol!r}")
+        if isinstance(max_iter, bool) or not isinstance(max_iter, numbers.Integral):
+            raise TypeError(f"max_iter: expected an integer >= 1; got {max_iter!r}")
+        if max_iter < 1:
+            raise ValueError(f"max_iter: expected an integer >= 1; got {max_iter!r}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        for name in self._left_behind:
+            state.pop(name, None)
+        return state
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "coef_" in self.__dict__
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class Regressor(RegressorMixin, Oracle):
+    """An oracle of numbers, scored by R^2."""
+
     def score(self, X: Any, y: Any, tasks: Any = None, sample_weight: Any = None) -> float:
         """Return R^2: of all rows for a 1-D y, the mean over the columns of a 2-D y.
 
@@ -289,42 +337,19 @@ class _Oracle(MultiOutputMixin, RegressorMixin, BaseEstimator):
             columns.append(r2_score(y[seen, t], predicted[seen, t], sample_weight=u[seen, t]))
         return float(np.mean(columns))
 
+
+class _Oracle(Regressor):
+    """One of the seven."""
+
     def _check_arguments(self) -> None:
-        if self.solver not in SOLVERS:
-            raise ValueError(f"solver: expected one of {sorted(SOLVERS)}; got {self.solver!r}")
+        super()._check_arguments()
         if self.solver == "OSQP" and not OBJECTIVES[self._name].quadratic_program:
             raise ValueError(
                 f"solver: {self._name} needs second-order cones, which OSQP has not; expected CLARABEL or SCS"
             )
-        for name in ("fit_intercept", "warm_start"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise TypeError(f"{name}: expected True or False; got {getattr(self, name)!r}")
-        tol, max_iter = self.tol, self.max_iter
-        if isinstance(tol, bool) or not isinstance(tol, numbers.Real):
-            raise TypeError(f"tol: expected a real number >= 0; got {tol!r}")
-        if not (math.isfinite(tol) and tol >= 0):
-            raise ValueError(f"tol: expected a finite number >= 0; got {tol!r}")
-        if isinstance(max_iter, bool) or not isinstance(max_iter, numbers.Integral):
-            raise TypeError(f"max_iter: expected an integer >= 1; got {max_iter!r}")
-        if max_iter < 1:
-            raise ValueError(f"max_iter: expected an integer >= 1; got {max_iter!r}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        for name in self._left_behind:
-            state.pop(name, None)
-        return state
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "coef_" in self.__dict__
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
-def _cleanest(declared: Declared, parts: dict[str, Array]) -> dict[str, Array]:
+def _cleanest(declared: Declared | Posed, parts: dict[str, Array]) -> dict[str, Array]:
     """Return the best of the solver's point, the same without its numerical dust, and zero.
 
     Interior-point and splitting methods leave about 1e-10 where the optimum has an exact zero,
@@ -335,7 +360,9 @@ def _cleanest(declared: Declared, parts: dict[str, Array]) -> dict[str, Array]:
     for share in (1e-7, 1e-10, 0.0):
         candidates.append({name: np.where(np.abs(p) > share * largest, p, 0.0) for name, p in parts.items()})
     best = min(candidates, key=declared.primal)  # the first, cleanest, of equals
-    for t in range(declared.n_tasks) if declared.separable else ():
+    if not (isinstance(declared, Declared) and declared.separable):
+        return best
+    for t in range(declared.n_tasks):
         alone = declared.alone(t)[0]
         if alone is None or alone.at_zero <= alone.primal({n: p[:, [t]] for n, p in best.items()}):
             for part in best.values():
@@ -393,14 +420,22 @@ _COMMON = """fit_intercept : bool, default False
         From `fit`: the solver ended without an answer."""
 
 
-def _documented(cls: type) -> type:
-    """Put what all seven share into the docstring; only parts and solvers differ."""
+def document(solvers: str, parts: str, penalty: str = "") -> Callable[[_Class], _Class]:
+    """Put what all oracles share into the docstring; only parts and solvers differ."""
+
+    def decorate(cls: _Class) -> _Class:
+        common = _COMMON.replace("{solvers}", solvers).replace("{parts}", parts)
+        cls.__doc__ = (cls.__doc__ or "").replace("{common}", common).replace("{penalty}", penalty)
+        return cls
+
+    return decorate
+
+
+def _documented(cls: _Class) -> _Class:
     objective = OBJECTIVES[cls.__name__]
     solvers = '{"CLARABEL", "OSQP", "SCS"}' if objective.quadratic_program else '{"CLARABEL", "SCS"}'
     parts = '``{"W": W}``.' if objective.parts == ("W",) else '``{"P": P, "Q": Q}`` with W = P + Q.'
-    common = _COMMON.replace("{solvers}", solvers).replace("{parts}", parts)
-    cls.__doc__ = (cls.__doc__ or "").replace("{common}", common)
-    return cls
+    return document(solvers, parts)(cls)
 
 
 @_documented

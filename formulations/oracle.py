@@ -173,7 +173,54 @@ def normalise(data: Data, edges: list[Edge], fit_intercept: bool) -> tuple[Data,
     return replace(data, crowd=blocks[0], expert=expert), scaled_edges, scales
 
 
-class Compiled:
+class Conic:
+    """A compiled problem: its solver's settings are tried in turn until one ends with an answer."""
+
+    name: str
+    problem: Any
+
+    def _run(self, solver: str, warm_start: bool) -> str:
+        if solver not in cp.installed_solvers():
+            raise OracleError(f"{solver} is not installed; CVXPY found {cp.installed_solvers()}")
+        usable = None  # the last settings that left an answer, if not an optimal one
+        for settings in SOLVERS[solver]:
+            error = self._try(solver, warm_start, settings)
+            if error is None:
+                if self.problem.status == cp.OPTIMAL:
+                    break
+                if self.problem.status in INACCURATE:
+                    usable = settings
+        if error is not None and usable is not None:
+            error = self._try(solver, warm_start, usable)
+        if error is not None:
+            status = self.problem.status or "solver_error"
+            raise OracleError(f"{solver} failed on {self.name}, status {status!r}") from error
+        status = str(self.problem.status)
+        if status in INACCURATE:
+            warnings.warn(
+                f"{solver} ended with status {status!r} on {self.name}: see certificate_ for how "
+                "near the answer is",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif status != cp.OPTIMAL:
+            raise OracleError(f"{solver} ended with status {status!r} on {self.name}")
+        return status
+
+    def _try(self, solver: str, warm_start: bool, settings: dict[str, Any]) -> Exception | None:
+        """Solve with some settings; return the error where the solver gives up."""
+        try:
+            with warnings.catch_warnings():
+                # Their news is in the status, which is reported in our own words.
+                warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+                warnings.filterwarnings("ignore", message=".*[Cc]onverged to an inaccurate")
+                self.problem.solve(solver=solver, warm_start=warm_start, **settings)
+        except cp.error.SolverError as failure:
+            return failure  # type: ignore[no-any-return]
+        return None
+
+
+class Compiled(Conic):
     """One objective on one data set and graph, with its weights as parameters.
 
     Building it is the expensive part; ``solve`` may be called with any weights.
@@ -259,46 +306,6 @@ class Compiled:
             n_iter=max(int(stats.num_iters or 0), 1),
             solve_time=float(stats.solve_time or 0.0),
         )
-
-    def _run(self, solver: str, warm_start: bool) -> str:
-        if solver not in cp.installed_solvers():
-            raise OracleError(f"{solver} is not installed; CVXPY found {cp.installed_solvers()}")
-        usable = None  # the last settings that left an answer, if not an optimal one
-        for settings in SOLVERS[solver]:
-            error = self._try(solver, warm_start, settings)
-            if error is None:
-                if self.problem.status == cp.OPTIMAL:
-                    break
-                if self.problem.status in INACCURATE:
-                    usable = settings
-        if error is not None and usable is not None:
-            error = self._try(solver, warm_start, usable)
-        if error is not None:
-            status = self.problem.status or "solver_error"
-            raise OracleError(f"{solver} failed on {self.name}, status {status!r}") from error
-        status = str(self.problem.status)
-        if status in INACCURATE:
-            warnings.warn(
-                f"{solver} ended with status {status!r} on {self.name}: see certificate_ for how "
-                "near the answer is",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        elif status != cp.OPTIMAL:
-            raise OracleError(f"{solver} ended with status {status!r} on {self.name}")
-        return status
-
-    def _try(self, solver: str, warm_start: bool, settings: dict[str, Any]) -> Exception | None:
-        """Solve with some settings; return the error where the solver gives up."""
-        try:
-            with warnings.catch_warnings():
-                # Their news is in the status, which is reported in our own words.
-                warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-                warnings.filterwarnings("ignore", message=".*[Cc]onverged to an inaccurate")
-                self.problem.solve(solver=solver, warm_start=warm_start, **settings)
-        except cp.error.SolverError as failure:
-            return failure  # type: ignore[no-any-return]
-        return None
 
     def _multipliers(self, weights: dict[str, Any], primed: dict[str, Any]) -> dict[str, Array]:
         """Return the dual point of the solver's own multipliers, in the user's units."""
