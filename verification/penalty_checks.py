@@ -606,7 +606,8 @@ def _null_space(penalty: Any, probe: _Probe) -> None:
                 one == other or abs(one - other) <= allowed,
                 f"polar(G) = {one:.8g} and polar(G + N) = {other:.8g} for N in null_space",
             )
-    if V.ndim == 2:
+    wholly = getattr(penalty, "unpenalised", None)  # says so in another way
+    if V.ndim == 2 and not (wholly and np.all(wholly(T))):
         for W in (_across(penalty, V), _across(penalty, _prox(penalty, V, 1e6))):
             # A multiple, so that within a constraint is not taken for along a direction.
             size = float(np.linalg.norm(W))

@@ -194,7 +194,9 @@ class Prototype(Penalty):
     def value(self, W: Floats) -> float:
         variable, declared = self._valued
         variable.value = self._checked(W)
-        return float(declared.value)
+        with np.errstate(all="ignore"):
+            value = declared.value
+        return float(np.inf if value is None or np.isnan(value) else value)  # outside of its domain
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         if step == 0:

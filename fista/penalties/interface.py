@@ -56,8 +56,9 @@ class Penalty:
     orthogonal to these. So that rounding does not make the gap infinite, write as well
 
     ``null_space(n_features, n_tasks)``
-        An orthonormal basis, k x D x T and right to rounding, of the N with Omega(N) = Omega(-N) = 0 (k may
-        be 0). ``polar(G)`` then sees only what G has orthogonal to it, so that it is finite.
+        An orthonormal basis, k x D x T and right to rounding, of the N with Omega(N) = Omega(-N) = 0 (of what
+        is no norm: along which it is constant). ``polar(G)`` then sees only what G has orthogonal to it, so
+        that it is finite. k may be 0: of a norm, and of a penalty that leaves all tasks `unpenalised`.
     ``polar_bound(E)``
         Where ``polar(E)`` is not that bound: at least the polar of anything whose entries do not exceed those
         of E >= 0 in size.

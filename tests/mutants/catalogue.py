@@ -23,6 +23,9 @@ WARNING = "tests/fista/test_solver.py::test_max_iter_ends_with_a_warning_that_st
 FORMS = "tests/fista/test_solver.py::test_gram_and_operator_form_are_the_same_quadratic"
 VALUE = "tests/fista/test_penalties.py::test_value_is_the_formula"
 EVERY_TASK = "tests/fista/test_certificate.py::test_a_task_that_is_not_solved_spoils_the_promise"
+NEARLY = "tests/fista/test_semi_norms.py::test_without_the_rank_there_is_no_number"
+UNSETTLED = "tests/fista/test_semi_norms.py::test_what_is_not_settled_is_paid_for"
+SETTLED = "tests/fista/test_semi_norms.py::test_settling_changes_the_loss_only"
 SETTINGS = "tests/fista/test_pipelines.py::test_new_settings_take_effect_at_the_next_fit"
 PREDICTIONS = "tests/fista/test_pipelines.py::test_predictions_are_what_the_coefficients_say"
 DEFINITION = "tests/fista/test_losses.py::test_the_value_is_the_definition"
@@ -288,6 +291,34 @@ MUTANTS = (
         "W[k] = self.penalties[0].prox(V[k], step)",
         Penalty("InfimalConvolution", (Penalty("RowL21"), Penalty("ColumnL21", (0.5,)))),
     ),
+    Mutant(
+        "total variation goes along the features",
+        "fista/penalties/structured.py",
+        "return float(self.alpha * np.abs(np.diff(W, axis=1)).sum())",
+        "return float(self.alpha * np.abs(np.diff(W, axis=0)).sum())",
+        Penalty("FusedTasks"),
+    ),
+    Mutant(
+        "the polar of a semi-norm sees what the semi-norm does not",
+        "fista/penalties/structured.py",
+        "return np.asarray(np.abs(np.cumsum(centred, axis=1)[:, :-1]).max(axis=1, initial=0.0))",
+        "return np.asarray(np.abs(np.cumsum(G, axis=1)).max(axis=1, initial=0.0))",
+        Penalty("FusedTasks"),
+    ),
+    Mutant(
+        "the k-support norm counts one entry too many",
+        "fista/penalties/sorted.py",
+        "return float(np.linalg.norm(-np.sort(-sizes)[: self.k]))",
+        "return float(np.linalg.norm(-np.sort(-sizes)[: self.k + 1]))",
+        Penalty("KSupport", (2,)),
+    ),
+    Mutant(
+        "the ridge of a part is half of what it is",
+        "fista/penalties/combinations.py",
+        "shrink = 1.0 / (1.0 + 2 * float(step) * self.beta)",
+        "shrink = 1.0 / (1.0 + float(step) * self.beta)",
+        Penalty("Elastic", (Penalty("L1"), 0.5)),
+    ),
     # -- data, rows and the loss ---------------------------------------------------------------------
     Mutant(
         "the loss lacks its factor 2",
@@ -429,6 +460,27 @@ MUTANTS = (
         "        converged = converged and bool(",
         "        converged = True or bool(",
         Claims("DirtyMTL", max_iter=3),
+    ),
+    Mutant(
+        "the rank of the design on a null space is taken for certain",
+        "fista/certificate.py",
+        "        if not problem.null.certain:\n",
+        "        if False:\n",
+        Tests(NEARLY),
+    ),
+    Mutant(
+        "what is left along a null space is not paid for",
+        "fista/certificate.py",
+        "        eta = problem.null.distance(G, E)\n",
+        "        eta = 0.0\n",
+        Tests(UNSETTLED),
+    ),
+    Mutant(
+        "W stays where it is along a null space",
+        "fista/problem.py",
+        "        if self.null is None:\n",
+        "        if True:\n",
+        Tests(SETTLED),
     ),
     Mutant(
         "the promise to every task is kept for their sum only",

@@ -6,11 +6,15 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
-from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21
+from fista.penalties import L1, Blocks, Box, ColumnL21, FusedTasks, InfimalConvolution, RowL1Linf, RowL21
 from verification import check_penalty, penalty_checks
 
 ROWS, COLUMNS = (lambda W: cp.sum(cp.norm(W, 2, axis=1))), (lambda W: cp.sum(cp.norm(W, 2, axis=0)))
 MAXIMA, ENTRIES = (lambda W: cp.sum(cp.max(cp.abs(W), axis=1))), (lambda W: cp.sum(cp.abs(W)))
+
+
+def STEPS(W):
+    return cp.sum(cp.abs(cp.diff(W, axis=1))) if W.shape[1] > 1 else cp.Constant(0.0)
 
 
 def declared(penalty, expression):
@@ -30,6 +34,8 @@ RIGHT = {
         InfimalConvolution(RowL21(1.0), ColumnL21(0.9)), lambda P: ROWS(P[0]) + 0.9 * COLUMNS(P[1])
     ),
     "nothing": lambda: L1(0.0),
+    "chain": lambda: declared(FusedTasks(1.5), lambda W: 1.5 * STEPS(W)),
+    "chain and rows": lambda: InfimalConvolution(FusedTasks(1.5), RowL21(0.8)),
 }
 
 
@@ -62,7 +68,7 @@ def test_what_is_no_norm_is_checked_for_what_it_has():
     report = check_penalty(Quadratic())
     assert report.passed, str(report)
     norms = {"norm", "subgradient", "polar", "polar is attained", "zeros"}
-    assert set(report.skipped) == norms | {"conjugate", "conjugate is attained"}
+    assert set(report.skipped) == norms | {"null space", "conjugate", "conjugate is attained"}
     assert "not checked: polar, the penalty has no polar" in str(report)
 
 
@@ -114,6 +120,46 @@ FAULTS = {
         ),
         "polar is attained",
     ),
+    "a direction forgotten": (
+        fault(FusedTasks, null_space=lambda self, D, T: FusedTasks.null_space(self, D, T)[1:]),
+        "null space",
+    ),
+    "a direction too many": (
+        fault(FusedTasks, null_space=lambda self, D, T: np.eye(D * T).reshape(-1, D, T)),
+        "null space",
+    ),
+    "a basis that is not orthonormal": (
+        fault(FusedTasks, null_space=lambda self, D, T: 2 * FusedTasks.null_space(self, D, T)),
+        "null space",
+    ),
+    "a basis of another shape": (
+        fault(FusedTasks, null_space=lambda self, D, T: np.zeros((1, T, D, 1))),
+        "null space",
+    ),
+    "a prox that shrinks what is free": (
+        fault(FusedTasks, prox=lambda self, V, s: FusedTasks.prox(self, V, s) / V.dtype.type(1 + s)),
+        "null space",
+    ),
+    "a polar that sees what is free": (
+        fault(FusedTasks, polar=lambda self, G: np.abs(np.cumsum(G, axis=1)).max() / 1.5),
+        "null space",
+    ),
+    "a projection on another space": (
+        fault(FusedTasks, polar=lambda self, G: FusedTasks.polar(self, G[:, ::-1] * np.arange(G.shape[1]))),
+        "polar is attained",
+    ),
+    "no room for rounding": (
+        fault(FusedTasks, polar_bound=lambda self, E: FusedTasks.polar(self, E)),
+        "polar",
+    ),
+    "in the bounds of a box, not along a line": (
+        lambda: type(
+            "Faulty",
+            (Blocks,),
+            {"null_space": lambda self, D, T: np.eye(2 * T)[:1].reshape(1, 2, T)},
+        )([[0], [1]], [Box(-2.0, 2.0), L1(1.0)]),
+        "null space",
+    ),
     "raises": (fault(L1, value=lambda self, W: 1 / 0), "argmin"),
 }
 
@@ -122,15 +168,31 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_is_caught_by_the_check_that_is_meant_to(name):
     make, check = FAULTS[name]
-    report = check_penalty(make())
+    report = check_penalty(make(), n_features=2 if "box" in name else None)
     assert not report.passed
     found = {finding.check: finding for finding in report.findings}
     assert check in found, str(report)
     # The example is small, and is code.
     namespace = {"np": np}
     exec(found[check].code, namespace)
-    assert namespace["V"].size <= 4
+    assert namespace["V"].size <= 8
+    assert np.count_nonzero(namespace["V"]) <= 4
     assert found[check].text in str(report)
+
+
+def test_nothing_in_a_counterexample_is_there_in_vain():
+    """Where the size is given, what can be zero is."""
+    make, _ = FAULTS["columns for rows"]
+    found = {f.check: f for f in check_penalty(make(), n_features=4, n_tasks=3).findings}["argmin"]
+    namespace = {"np": np}
+    exec(found.code, namespace)
+    assert found.shape == namespace["V"].shape == (4, 3)
+    probe = penalty_checks._Probe(*(namespace[name] for name in ("V", "other", "G", "step")))
+    for at in np.argwhere(probe.V):
+        V = probe.V.copy()
+        V[tuple(at)] = 0.0
+        simpler = penalty_checks._Probe(V, probe.other, probe.G, probe.step)
+        assert penalty_checks._violation(make(), penalty_checks.CHECKS["argmin"][2], simpler) is None
 
 
 def test_the_same_seed_finds_the_same():
