@@ -51,10 +51,10 @@ def test_both_forms_of_the_loss_certify_it(name, per_task, intercept, edges):
         state, claim = minimize(problem, tol=1e-10)
         assert claim.converged
         assert claim.reason == ""
-        gap, rounding = gap_from_statistics(problem, state.W, state.HW, state.n_iter)
+        gap, rounding = gap_from_statistics(problem, state.W, state.image, state.n_iter)
         assert gap <= 1e-10 * problem.at_zero().sum() + rounding
         # From the gradient's own rounding error, whatever form it has: nothing is left along the null space.
-        left = np.tensordot(problem.null_basis, problem.loss.linear - state.HW, axes=2)
+        left = np.tensordot(problem.null_basis, problem.loss.linear - state.image, axes=2)
         size = problem.loss.n_terms * EPS * problem.loss.column_norms.max() * problem.loss.target_norms.sum()
         assert np.abs(left).max() <= 100 * D * T * size
         claims.append(claim)
@@ -70,12 +70,12 @@ def test_settling_changes_the_loss_only(name):
     penalty = SEMI_NORMS[name]
     problem = problem_of(penalty, rng.standard_normal((20, D)), rng.standard_normal((20, T)))
     W = rng.standard_normal(problem.shape)
-    moved, HW = problem.settled(W, problem.hessian(W))
-    np.testing.assert_allclose(HW, problem.hessian(moved), atol=1e3 * EPS * np.abs(HW).max())
+    moved, HW = problem.settled(W, problem.image(W))
+    np.testing.assert_allclose(HW, problem.image(moved), atol=1e3 * EPS * np.abs(HW).max())
     assert abs(penalty.value(moved) - penalty.value(W)) <= 100 * EPS * penalty.value(W)
 
     def loss(V):
-        return 0.5 * np.vdot(problem.total(V), problem.hessian(V)) - np.vdot(
+        return 0.5 * np.vdot(problem.total(V), problem.image(V)) - np.vdot(
             problem.loss.linear, problem.total(V)
         )
 
