@@ -183,7 +183,9 @@ class Prototype(Penalty):
         """CVXPY's, to rounding; where it has none, that at a prox, which is less accurate."""
         variable, declared = self._valued
         variable.value = W
-        slope = declared.grad.get(variable)
+        slope = None
+        with suppress(NotImplementedError):  # of an indicator
+            slope = declared.grad.get(variable)
         if slope is None:
             return W - self.prox(W, 1.0)
         dense = slope.toarray() if hasattr(slope, "toarray") else np.asarray(slope)
