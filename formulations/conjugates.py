@@ -284,20 +284,21 @@ class PenaltyDual:
         parts, parameter, a, b, k, with_ridge, plain = self._conjugated
         parameter.value = (1.0 if ridge > 0 else 1 + TRUSTED) * G / size
         unit = size / ridge if self.is_norm and ridge > 0 else 1.0
+        found, W = np.inf, np.zeros(self.shape)
         for _ in range(4):
             k.value, a.value, b.value = unit, 1 / (size * unit), ridge * unit / size
-            found = self._solve(with_ridge if ridge > 0 else plain)
-            if not np.isfinite(found):
-                return np.inf, np.zeros(self.shape)
-            W = np.asarray(sum(part.value for part in parts))
-            largest = float(np.abs(W).max())
+            again = self._solve(with_ridge if ridge > 0 else plain)
+            if not np.isfinite(again):  # where W is zero its unit may become too small: the last will do
+                break
+            V = np.asarray(sum(part.value for part in parts))
+            found, W, used = size * unit * again, unit * V, unit
+            largest = float(np.abs(V).max())
             if 0.01 <= largest <= 100:
                 break
-            found_in, unit = unit, unit * min(max(largest, 1e-8), 1e8)
-        else:
-            unit = found_in
-        found, W = size * unit * found, unit * W
-        terms = abs(found) + float(np.sum(np.abs(G) * np.abs(W))) + size * unit
+            unit *= min(max(largest, 1e-4), 1e4)
+        if not np.isfinite(found):
+            return np.inf, W
+        terms = abs(found) + float(np.sum(np.abs(G) * np.abs(W))) + size * used
         curved = float(np.sum(E**2)) / (4 * ridge) if ridge > 0 else float(np.sum(E * np.abs(W)))
         return found + TRUSTED * terms + float(np.sum(E * np.abs(W))) + curved, W
 

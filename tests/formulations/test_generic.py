@@ -373,6 +373,15 @@ def test_conjugates_are_those_known_in_closed_form():
     assert beyond <= found <= beyond + 2 * TRUSTED * (beyond + product)
 
 
+def test_a_conjugate_that_is_zero_has_a_bound():
+    """W = 0 attains it, whose own size is none to measure it by."""
+    elastic = Own(lambda W: 0.7 * cp.norm1(W) + 0.2 * cp.sum_squares(W))
+    nothing = np.zeros((D, T))
+    for size in (0.6, 1e-3):
+        G = size * rng.uniform(-1, 1, (D, T))
+        assert 0 <= dual_of(elastic, D, T).conjugate(G, nothing)[0] <= 2 * TRUSTED * size
+
+
 @pytest.mark.parametrize(
     ("penalty", "dimension"),
     [
