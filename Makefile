@@ -4,6 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
+	fista.pointwise fista.smooth fista.fenchel fista.working_sets fista.null_space \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
 	verification.prototype formulations.penalties formulations.generic formulations.losses \
@@ -27,10 +28,7 @@ $(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@ $(VENV)/.verify
 
-$(VENV)/.browser $(VENV)/.mutation $(VENV)/.bench-prototypes: $(VENV)/.test  ## time penalties from one line of CVXPY against those by hand
-	$(RUN) benchmarks/prototypes.py $(ARGS)
-
-third-party: $(VENV)/.test
+$(VENV)/.browser $(VENV)/.mutation $(VENV)/.third-party: $(VENV)/.test
 
 verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and real data (ARGS="--help")
 	$(RUN) -m verification $(ARGS)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fista.penalties import Penalty
+from formulations.conjugates import PenaltyDual
 
 __all__ = ["Prototype", "from_expression"]
 
@@ -146,10 +147,8 @@ class Prototype(Penalty):
         return W, G, cp.Problem(cp.Maximize(product), [self.expression(W) <= 1, *self._across(W)])
 
     @cached_property
-    def _conjugated(self) -> tuple[Any, Any, Any]:
-        W, G = self._variable(), cp.Parameter((self.n_features, self.n_tasks))
-        product = cp.sum(cp.multiply(G, W))
-        return W, G, cp.Problem(cp.Maximize(product - self.expression(W)), self._across(W))
+    def _dual(self) -> PenaltyDual:
+        return PenaltyDual(self, self.n_features, self.n_tasks)
 
     def _across(self, W: Any) -> list[Any]:
         """W is orthogonal to the null space, where G is."""
@@ -232,19 +231,11 @@ class Prototype(Penalty):
         return float(np.sum(E * self._unit_polars, where=E > 0))
 
     def _conjugate(self, G: Floats, E: Floats) -> float:
-        """An upper bound: what CVXPY finds, what its solver may have left, and twice the effect of E on it.
-
-        The maximiser W is the derivative of the conjugate, so that <E, |W|> is the effect to first order.
-        """
-        variable, parameter, problem = self._conjugated
-        parameter.value = self._checked(G)
-        found = self._solve(problem, "conjugate")
-        if not np.isfinite(found):
-            return np.inf
-        W = np.abs(variable.value)
-        return (
-            found + self._widened() * (abs(found) + float(np.sum(np.abs(G) * W))) + 2 * float(np.sum(E * W))
-        )
+        """An upper bound: see `formulations.conjugates`."""
+        self.accuracy["conjugate"] = TRUSTED
+        G = self._checked(G)
+        orthogonal = G - np.tensordot(np.tensordot(self._null, G, axes=2), self._null, axes=1)
+        return self._dual.conjugate(orthogonal, E)[0]
 
     def _checked(self, A: Floats) -> Floats:
         if A.shape != (self.n_features, self.n_tasks):
@@ -262,7 +253,8 @@ class Prototype(Penalty):
             status = "failed"  # problem.status would still be that of the last answer
             with warnings.catch_warnings(), suppress(cp.SolverError):
                 warnings.simplefilter("ignore")  # what the answer is worth is for the certificate to say
-                problem.solve(solver=cp.CLARABEL, **asked, **reduced)
+                # Warm, CLARABEL keeps the equilibration of other data: for the dual side that is too rough.
+                problem.solve(solver=cp.CLARABEL, warm_start=what == "prox", **asked, **reduced)
                 status = problem.status
             if status in ANSWERS:
                 break

@@ -92,10 +92,7 @@ def assert_agreement(name, data):
     assert other.dual <= one.primal + room
     # What each claims of itself holds against the other's point as well.
     assert fast.certificate_.dual <= other.primal + room + fast.certificate_.rounding
-    # The conjugate of a prototype is found in the caller's units, where a conic solver's absolute tolerance
-    # may exceed what it is trusted to: only the claims of norms are held to the last digit.
-    if hasattr(PAIRS[name][1]["penalty"], "polar"):
-        assert slow.certificate_.dual <= one.primal + room + slow.certificate_.rounding
+    assert slow.certificate_.dual <= one.primal + room + slow.certificate_.rounding
     apart = np.linalg.norm(declared[0].image(fast.parts_) - declared[0].image(slow.parts_))
     images = np.sqrt(sum(declared[0].M.shape) * np.finfo(float).eps * room)
     assert apart <= one.distance_to_optimum + other.distance_to_optimum + images
