@@ -13,14 +13,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["OBJECTIVES", "SHAPES", "Block", "Case", "Shape"]
+__all__ = ["OBJECTIVES", "SHAPES", "TARGETS", "Block", "Case", "Shape"]
 
 Floats = NDArray[np.float64]
+TARGETS = (1e-4, 1e-6, 1e-8)  # certified gaps relative to F(0)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One estimator; ``ratio`` says how its sparsity weights, at a factor of 1, depend on D and T."""
+    """One estimator: the names of its parts, of its sparsity weights and of the weight of its graph."""
 
     estimator: str
     parts: tuple[str, ...] = ("W",)

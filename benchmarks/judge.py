@@ -24,7 +24,7 @@ from scipy.optimize import minimize_scalar
 from benchmarks.cases import OBJECTIVES, Block, Case
 from formulations.dual import SIDES
 
-__all__ = ["Judge", "incidence"]
+__all__ = ["Judge", "at_level", "incidence"]
 
 Floats = NDArray[np.float64]
 Theta = Mapping[str, Floats]

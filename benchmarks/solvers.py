@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from benchmarks.cases import Case
@@ -52,6 +53,7 @@ class Competitor:
     prepare: Callable[[Case], Solve]
     ladder: Sequence[Settings]
     declines: Callable[[Case], str]
+    imports: str
     missing: Callable[[], str] = lambda: ""
 
 
@@ -94,7 +96,7 @@ def _cvxpy(solver: str, ladder: Sequence[Settings]) -> Competitor:
         cones = solver == "OSQP" and case.objective in ("l21", "Robust")
         return "has no second-order cones" if cones else ""
 
-    return Competitor(f"CVXPY, {solver}", solver.lower(), prepare, ladder, declines)
+    return Competitor(f"CVXPY, {solver}", solver.lower(), prepare, ladder, declines, "import formulations")
 
 
 # -- other libraries: a call of `verification.third_party` on pieces of the data ---------------------
@@ -102,9 +104,16 @@ def _cvxpy(solver: str, ladder: Sequence[Settings]) -> Competitor:
 
 def _evaluator(subject: Subject) -> Callable[..., Floats]:
     """The subject's call, compiled once, since some of the solvers take less time than compiling it."""
-    names = {"np": np, "fit_intercept": False, "threads": int(os.environ.get("OMP_NUM_THREADS", "1"))}
+    names: dict[str, Any] = {
+        "np": np,
+        "fit_intercept": False,
+        "threads": int(os.environ.get("OMP_NUM_THREADS", "1")),
+    }
     exec(subject.imports, names)
+    # spams reads sparse matrices, but not through what its dense ones go through; X is in columns as it is.
+    names["columns"] = lambda X: sp.csc_matrix(X) if sp.issparse(X) else X
     call = subject.call.replace("numThreads=1", "numThreads=threads")
+    call = call.replace("np.asfortranarray(X)", "columns(X)")
     code = compile(call, subject.name, "eval")
 
     def evaluate(X: Any, Y: Floats, settings: Settings, **others: Any) -> Floats:
@@ -131,7 +140,9 @@ def _competitor(
             return f"is for {designs[0]} designs"
         return declines(case)
 
-    return Competitor(name, subject.package, prepare, ladder, reason, lambda: subject.missing)
+    return Competitor(
+        name, subject.package, prepare, ladder, reason, subject.imports, lambda: subject.missing
+    )
 
 
 def _as_it_is(name: str, subject: Subject, ladder: Sequence[Settings], *objectives: str) -> Competitor:
@@ -231,7 +242,9 @@ _STEPS = [
 ]
 
 COMPETITORS: tuple[Competitor, ...] = (
-    Competitor("fista", "certified-mtl", _fit_fista, _tols(decades=DECADES[:9]), lambda case: ""),
+    Competitor(
+        "fista", "certified-mtl", _fit_fista, _tols(decades=DECADES[:9]), lambda case: "", "import fista"
+    ),
     _as_it_is("scikit-learn", _SKLEARN, _SWEEPS, "l1", "elastic"),
     _as_it_is("scikit-learn, Gram", _GRAM, _SWEEPS, "l1", "elastic"),
     _as_it_is("scikit-learn", _NAMED["sklearn.linear_model.MultiTaskLasso"], _SWEEPS, "l21"),

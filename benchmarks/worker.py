@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_info
 
-from benchmarks.cases import SHAPES, Case, Shape
+from benchmarks.cases import TARGETS, Case, Shape
 from benchmarks.judge import Judge, at_level
 from benchmarks.solvers import Answer, Competitor, Solve
 
@@ -34,11 +35,13 @@ def climb(
     case: Case,
     *,
     lower: float,
-    aim: float,
     repeats: int,
-    announce: Callable[[], None],
+    budget: float,
+    announce: Callable[[Mapping[str, Any]], None],
 ) -> Iterator[dict[str, Any]]:
-    """Go up the ladder of a competitor until its answer is within aim * F(0) of a lower bound.
+    """Go up the ladder of a competitor until its answer is within the last of the targets.
+
+    It ends before where the runs took more than ``budget`` seconds, or two settings raised.
 
     Yields
     ------
@@ -47,26 +50,35 @@ def climb(
         so far), ``own`` (the solver's own time) and ``said`` (its first warning), or ``error``.
     """
     solve, judge = competitor.prepare(case), Judge(case)
-    best = 0.0
+    best, closest, spent, failures = 0.0, np.inf, 0.0, 0
     for settings in competitor.ladder:
         rung: dict[str, Any] = {"settings": dict(settings), "at_zero": judge.at_zero}
-        announce()
+        announce(settings)
         try:
             answer, seconds, said = _timed(solve, settings)
         except Exception as error:  # whatever another library raises is only reported
             yield {**rung, "error": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
+            failures += 1
+            if failures == 2:  # it is not the tolerance that it stumbles over
+                return
             continue
         primal = judge.primal(answer.parts)
         best = max(best, judge.lower(answer.parts, answer.theta))
         times, own = [seconds], [answer.own_seconds]
-        while len(times) < repeats and sum(times) < PATIENCE:
-            announce()
+        distance = (primal - max(best, lower)) / judge.at_zero
+        nearer = [target for target in TARGETS if distance <= target < closest]
+        # Only settings that may be the loosest for some target are worth a median.
+        while nearer and len(times) < repeats and sum(times) < PATIENCE:
+            announce(settings)
             again, seconds, _ = _timed(solve, settings)
             times.append(seconds)
             own.append(again.own_seconds)
+        closest = min(closest, distance)
         claimed = [x for x in own if x is not None]
-        yield {**rung, "seconds": times, "own": claimed, "primal": primal, "dual": best, "said": said}
-        if primal - max(best, lower) <= aim * judge.at_zero:
+        known = primal if np.isfinite(primal) else None
+        yield {**rung, "seconds": times, "own": claimed, "primal": known, "dual": best, "said": said}
+        spent += sum(times)
+        if distance <= min(TARGETS) or spent > budget:
             return
 
 
@@ -82,20 +94,18 @@ def _timed(solve: Solve, settings: Mapping[str, Any]) -> tuple[Answer, float, st
 
 def run(job: Mapping[str, Any], emit: Emit) -> None:
     """What the job says: a competitor by name, an objective, a shape, levels, lower bounds by level."""
-    shape = Shape(**job["shape"]) if isinstance(job["shape"], dict) else SHAPES[job["shape"]]
+    shape = Shape(**job["shape"])
     registry = importlib.import_module(job["registry"]).COMPETITORS
     small = at_level(shape.tiny().case(job["objective"]), 0.1)
     competitor = next(c for c in registry if c.name == job["competitor"] and not c.declines(small))
 
-    start = time.perf_counter()
     solve = competitor.prepare(small)
-    imported = time.perf_counter() - start
     first, again = _warm_up(solve, competitor.ladder[0]), _warm_up(solve, competitor.ladder[0])
     pools = [
         {k: pool.get(k) for k in ("internal_api", "architecture", "num_threads")}
         for pool in threadpool_info()
     ]
-    emit({"event": "ready", "import": imported, "compile": max(first - again, 0.0), "pools": pools})
+    emit({"event": "ready", "compile": max(first - again, 0.0), "pools": pools})
 
     case = shape.case(job["objective"], file=Path(job["file"]) if job["file"] else None, seed=job["seed"])
     for level in job["levels"]:
@@ -105,13 +115,12 @@ def run(job: Mapping[str, Any], emit: Emit) -> None:
             competitor,
             weighted,
             lower=job["lower"].get(str(level), 0.0),
-            aim=job["aim"],
             repeats=job["repeats"],
-            announce=lambda: emit({"event": "begin"}),
+            budget=job["budget"],
+            announce=lambda settings: emit({"event": "begin", "settings": settings}),
         )
         for rung in rungs:
-            emit({"event": "rung", "level": level, **rung})
-        emit({"event": "end", "level": level})
+            emit({"event": "rung", **rung})
 
 
 def _warm_up(solve: Solve, settings: Mapping[str, Any]) -> float:
