@@ -146,10 +146,9 @@ class Shape:
 
     def case(self, objective: str, *, file: Path | None = None, seed: int = 0) -> Case:
         """The objective on these data, its sparsity weights at a factor of 1."""
-        crowd, expert = self._read(file) if self.file else self._draw(np.random.default_rng(seed))
+        crowd, experts = self._read(file) if self.file else self._draw(np.random.default_rng(seed))
+        expert = experts if objective == "EG" else None
         n_tasks = int(crowd.tasks[-1]) + 1 if crowd.tasks is not None else crowd.Y.shape[1]
-        if objective != "EG":
-            expert = None
         D, rows = crowd.X.shape[1], crowd.X.shape[0] / (n_tasks if crowd.tasks is not None else 1)
         weights: dict[str, Any] = {
             "l1": {"alpha": 1.0, "beta": 0.0},
@@ -187,13 +186,9 @@ class Shape:
 
     def _design(self, rng: np.random.Generator, n_rows: int) -> Any:
         if self.density < 1:
-            draw = rng.standard_normal
+            size: Any = (n_rows, self.features)
             return sp.random_array(
-                (n_rows, self.features),
-                density=self.density,
-                format="csc",
-                rng=rng,
-                data_sampler=lambda size: draw(size),
+                size, density=self.density, format="csc", rng=rng, data_sampler=rng.standard_normal
             )
         X = rng.standard_normal((n_rows, self.features))
         if self.correlation:

@@ -64,7 +64,7 @@ class Judge:
         self.norms = [weights[name] for name in self.side.norms]
         self.ridge = float(weights[self.side.ridge]) if self.side.ridge else 0.0
         self.scale = {"crowd": np.sqrt(self.side.c)}
-        if case.expert is not None:
+        if case.expert is not None and self.side.expert:
             self.scale["expert"] = np.sqrt(2 * weights[self.side.expert])
         self.graph = None
         if self.side.graph:
@@ -83,9 +83,9 @@ class Judge:
 
     def primal(self, parts: Mapping[str, Floats]) -> float:
         """F(W); inf for what is no answer."""
-        W = sum(parts.values())
+        W = np.asarray(sum(parts.values()))
         shape = (self.case.n_features, self.case.n_tasks)
-        if np.shape(W) != shape or not np.isfinite(W).all():
+        if np.shape(W) != shape or not np.all(np.isfinite(W)):
             return np.inf
         smooth = sum(float(np.sum(r**2)) for r in self.residual(W).values())
         return 0.5 * smooth + self.ridge * float(np.sum(W**2)) + self._omega(parts)
@@ -102,11 +102,11 @@ class Judge:
                 terms = [rows[0], float(np.sum(np.linalg.norm(parts["Q"], axis=0)))]
             case _:
                 terms = [entries[0]]
-        return sum(weight * term for weight, term in zip(self.norms, terms, strict=True))
+        return float(np.dot(self.norms, terms))
 
     def polar(self, G: Floats) -> float:
         """The smallest p with M'theta = G in p times the dual ball."""
-        return self.side.polar(np.abs(G), *self.norms)
+        return float(self.side.polar(np.abs(G), *self.norms))
 
     def dual(self, theta: Theta) -> float:
         """The best bound along a direction: the largest D(s theta) over s."""
@@ -122,17 +122,17 @@ class Judge:
                 beyond = np.maximum(np.abs(s * G) - alpha, 0.0)
                 return s * b_theta - 0.5 * s**2 * square - float(np.sum(beyond**2)) / (4 * self.ridge)
 
-            best = minimize_scalar(
+            best: float = minimize_scalar(
                 lambda s: -bound(s), bounds=(0.0, 2.0), method="bounded", options={"xatol": 1e-12}
             ).x
             return max(bound(best), bound(1.0))
         polar = self.polar(G)
         s = max(min(b_theta / square, 1 / polar if polar > 0 else np.inf), 0.0)
-        return s * b_theta - 0.5 * s**2 * square
+        return float(s * b_theta - 0.5 * s**2 * square)
 
     def lower(self, parts: Mapping[str, Floats], theta: Theta | None) -> float:
         """The better of the bounds from an answer's residual and from its own dual point, if it has one."""
-        W = sum(parts.values())
+        W = np.asarray(sum(parts.values()))
         if np.shape(W) != (self.case.n_features, self.case.n_tasks):
             return 0.0
         points = [self.residual(W)] + ([] if theta is None else [theta])

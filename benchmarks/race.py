@@ -86,7 +86,7 @@ def gap(rung: Mapping[str, Any], lower: float) -> float:
     """F(W) less a lower bound of the minimum, relative to F(0); inf without an answer."""
     if rung.get("primal") is None:
         return float("inf")
-    return max(rung["primal"] - max(lower, rung["dual"]), 0.0) / float(rung["at_zero"])
+    return float(max(rung["primal"] - max(lower, rung["dual"]), 0.0) / rung["at_zero"])
 
 
 def race(competitors: list[Competitor], shape: Shape, objective: str, rules: Rules) -> Iterator[Record]:

@@ -27,11 +27,12 @@ Floats = NDArray[np.float64]
 def lasso(case: Case) -> tuple[sp.csc_array, Floats, float]:
     """A, b and alpha of a Lasso for an objective whose norm is l1; W is ``w.reshape(T, D).T``."""
     weights, D, T = case.weights, case.n_features, case.n_tasks
-    rows, alpha = 0.0, weights.get("alpha")
     if case.objective == "EG":
         rows, alpha = 2 * weights["lam2"], 2 * weights["lam3"]
     elif case.objective == "SR":
         rows, alpha = weights["alpha"], weights["beta"]
+    else:
+        rows, alpha = 0.0, weights["alpha"]
     G = np.sqrt(rows) * _graph_rows(weights["graph"], T) if rows else np.zeros((0, T))
     blocks = _blocks(case)
     A = _stack([X for X, _ in blocks], G)
@@ -48,8 +49,8 @@ def rows_by_feature(case: Case) -> tuple[sp.csc_array, Floats]:
 
 def _graph_rows(graph: str, n_tasks: int) -> Floats:
     if graph == "complete":
-        return np.sqrt(n_tasks) * sla.helmert(n_tasks)
-    return incidence(graph, n_tasks).toarray()
+        return np.asarray(np.sqrt(n_tasks) * sla.helmert(n_tasks))
+    return np.asarray(incidence(graph, n_tasks).toarray())
 
 
 def _blocks(case: Case) -> list[tuple[Any, Floats]]:

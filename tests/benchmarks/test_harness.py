@@ -263,3 +263,12 @@ def test_a_file_is_read_sorted_and_centred(tmp_path):
     assert (np.diff(case.crowd.tasks) >= 0).all()
     assert abs(case.crowd.Y.mean()) < 1e-14
     assert solved(at_level(case, 0.1), 1e-8).certificate_.converged
+
+
+def test_a_full_run_writes_page_and_picture_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "SHAPES", {"paper": TINY["paper"]})
+    monkeypatch.setattr(command, "OBJECTIVES", {"l1": OBJECTIVES["l1"]})
+    monkeypatch.setattr(command, "COMPETITORS", COMPETITORS[:1])
+    assert command.main(["--output", str(tmp_path / "page.md"), "--repeats", "1"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.md", "page.png"]
+    assert "![gap against time](page.png)" in (tmp_path / "page.md").read_text()
