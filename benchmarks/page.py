@@ -157,7 +157,7 @@ def draw(results: Results, path: Path) -> None:
     shapes = results.shapes()
     columns = min(len(shapes), 4)
     rows = -(-len(shapes) // columns)
-    figure = Figure(figsize=(4 * columns, 3.4 * rows + 0.8), layout="constrained")
+    figure = Figure(figsize=(max(4 * columns, 9), 3.4 * rows + 0.8), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels[len(shapes) :]:
         panel.set_visible(False)
@@ -183,8 +183,8 @@ def draw(results: Results, path: Path) -> None:
                 width = 2.4 if record.competitor == "fista" else 1.0
                 panel.plot(
                     *zip(*points, strict=True),
-                    marker="o",
-                    markersize=3,
+                    marker="o" if k < 10 else "s",
+                    markersize=4,
                     linewidth=width,
                     label=record.competitor,
                     **style,
