@@ -48,8 +48,8 @@ mutants: $(VENV)/.test  ## plant known mistakes, one at a time, and have each fo
 mutants-all: $(VENV)/.mutation  ## mutate solver, penalties and certificate everywhere, and list what survives
 	$(RUN) -m mutmut run $(ARGS) && $(RUN) -m mutmut results
 
-bench: $(VENV)/.test  ## time FISTA against the CVXPY solvers
-	$(RUN) benchmarks/speed.py $(ARGS)
+bench: $(VENV)/.bench  ## time FISTA and other solvers to the same certified gap (ARGS="--quick"), hours
+	$(RUN) -m benchmarks $(ARGS)
 
 bench-prototypes: $(VENV)/.test  ## time penalties from one line of CVXPY against those by hand
 	$(RUN) benchmarks/prototypes.py $(ARGS)
