@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
+PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate fista.path fista.cv \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
 	verification.prototype formulations.penalties
