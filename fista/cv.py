@@ -249,7 +249,9 @@ def _folds(
         cv = kinds[groups is not None](5 if cv is None else int(cv))
         if labels:
             y = np.unique(np.column_stack(labels), axis=0, return_inverse=True)[1].reshape(-1)
-    found = [(np.asarray(a), np.asarray(b)) for a, b in check_cv(cv).split(everyone.X, y, groups)]
+    every, nothing = np.arange(everyone.X.shape[0]), slice(0)
+    split = check_cv(cv).split(everyone.X, y, groups)
+    found = [tuple(every[rows if len(rows) else nothing] for rows in sides) for sides in split]
     if not found:
         raise ValueError(f"cv: found no folds in {cv!r}; expected at least one")
     for k, (train, test) in enumerate(found):
