@@ -25,13 +25,13 @@ from fista.moments import MomentLoss, Moments
 from fista.path import along, grid, scaled, warn_of
 from fista.problem import Problem
 from fista.progress import shown
+from fista.rows import Rows as BlockOfRows
 
 __all__ = ["PathCV"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
-Prepared = tuple[Problem, Centering]
-Prepare = Callable[[], Prepared]
+Squares = Callable[[Floats, Floats], Floats]  # of coefficients and intercepts, a task
 
 
 class PathCV(RegressorMixin, BaseEstimator):
@@ -236,6 +236,15 @@ class PathCV(RegressorMixin, BaseEstimator):
         return tags
 
 
+class _Prepared(NamedTuple):
+    problem: Problem
+    means: Centering
+    squares: Squares | None  # of the rows that are held out, where their moments are at hand
+
+
+Prepare = Callable[[], _Prepared]
+
+
 # -- folds ---------------------------------------------------------------------------------------
 
 
@@ -251,7 +260,7 @@ def _folds(
             y = np.unique(np.column_stack(labels), axis=0, return_inverse=True)[1].reshape(-1)
     every, nothing = np.arange(everyone.X.shape[0]), slice(0)
     split = check_cv(cv).split(everyone.X, y, groups)
-    found = [tuple(every[rows if len(rows) else nothing] for rows in sides) for sides in split]
+    found = [(every[a if len(a) else nothing], every[b if len(b) else nothing]) for a, b in split]
     if not found:
         raise ValueError(f"cv: found no folds in {cv!r}; expected at least one")
     for k, (train, test) in enumerate(found):
@@ -271,37 +280,39 @@ def _prepare(
 ) -> tuple[Problem, list[Prepare]]:
     """The problem of all rows, and what makes that of each fold.
 
-    Rows are told apart by the folds that they are fitted in. Where Gram form applies, the moments of each
-    such set are summed once, and those of a fold added from them.
+    Rows are told apart by the folds that they are fitted in or held out of. Where Gram form applies, the
+    moments of each such set are summed once, and those of a fold added from them.
     """
     terms = probe._terms(data.n_tasks)
     blocks = _apart(data, expert).blocks(terms.factors)
-    fitted = np.zeros((data.crowd.X.shape[0], len(folds)), dtype=np.intp)
-    for k, (train, _) in enumerate(folds):
-        np.add.at(fitted[:, k], train, 1)
-    kinds, kind_of = np.unique(fitted, axis=0, return_inverse=True)
+    uses = np.zeros((data.crowd.X.shape[0], 2 * len(folds)), dtype=np.intp)
+    for k, rows in enumerate(rows for sides in folds for rows in sides):
+        np.add.at(uses[:, k], rows, 1)
+    kinds, kind_of = np.unique(uses, axis=0, return_inverse=True)
     D, T = next(iter(blocks.values())).shape
     size = len(kinds) * D * D * (1 if all(b.shared_gram for b in blocks.values()) else T)
     by_moments = terms.loss is None and gram_is_cheaper(blocks, invert=terms.invert(T))
     if not by_moments or size > GRAM_LIMIT or kinds.max() > 1:
-        rows = [partial(_from_rows, probe, data, expert, train) for train, _ in folds]
-        return probe._centred_problem(_apart(data, expert))[0], list(rows)
+        whole, _ = probe._centred_problem(_apart(data, expert))
+        return whole, [partial(_from_rows, probe, data, expert, train) for train, _ in folds]
     means = Centering.of(list(blocks.values()), bool(probe.fit_intercept))
     origin = replace(means, features=_apart(data, expert).shift(means)) if means.fit_intercept else means
     sums = [
-        _moments(data, expert, _slice(np.flatnonzero(kind_of.reshape(-1) == k)), terms, origin)
+        _moments(data, expert, _slice(np.flatnonzero(kind_of.reshape(-1) == k)), origin)
         for k in range(len(kinds))
     ]
-    prepared = [
-        partial(
-            _from_moments,
-            reduce(add, [m for m, kind in zip(sums, kinds, strict=True) if kind[k]]),
-            terms,
-            origin,
-        )
-        for k in range(len(folds))
-    ]
-    return _from_moments(reduce(add, sums), terms, origin)[0], list(prepared)
+
+    def added(k: int) -> list[Moments]:
+        chosen = [each for each, kind in zip(sums, kinds, strict=True) if kind[k]]
+        return [reduce(add, of_one) for of_one in zip(*chosen, strict=True)]
+
+    prepared: list[Prepare] = []
+    for k, (_, test) in enumerate(folds):
+        # Where there are fewer rows than features, errors are cheaper from the rows, and sharper.
+        held_out = reduce(add, added(2 * k + 1)) if len(test) > D else None
+        prepared.append(partial(_from_moments, added(2 * k), terms, origin, held_out))
+    every = [reduce(add, of_one) for of_one in zip(*sums, strict=True)]
+    return _from_moments(every, terms, origin, None).problem, prepared
 
 
 def _apart(data: Data, expert: NDArray[np.bool_] | None) -> Data:
@@ -315,30 +326,36 @@ def _slice(rows: Rows) -> Rows | slice:
 
 
 def _moments(
-    data: Data, expert: NDArray[np.bool_] | None, rows: Rows | slice, terms: Terms, origin: Centering
-) -> Moments:
-    part = replace(data, crowd=data.crowd.take(rows))
-    blocks = list(_apart(part, None if expert is None else expert[rows]).blocks(terms.factors).values())
+    data: Data, expert: NDArray[np.bool_] | None, rows: Rows | slice, origin: Centering
+) -> list[Moments]:
+    """Those of the crowd, and of the experts where there are any, as they weigh among themselves."""
+    part = _apart(replace(data, crowd=data.crowd.take(rows)), None if expert is None else expert[rows])
+    blocks = list(part.blocks((1.0, 1.0)).values())
     if origin.fit_intercept:
         blocks = [block.shifted(origin.features, origin.targets) for block in blocks]
-    return reduce(add, [Moments.of(block) for block in blocks])
+    return [Moments.of(block) for block in blocks]
 
 
-def _from_moments(moments: Moments, terms: Terms, origin: Centering) -> Prepared:
+def _from_moments(
+    fitted: list[Moments], terms: Terms, origin: Centering, held_out: Moments | None
+) -> _Prepared:
+    moments = reduce(add, [m.times(factor) for m, factor in zip(fitted, terms.factors, strict=False)])
     loss = MomentLoss(moments, terms.graph, fit_intercept=origin.fit_intercept)
-    means = replace(
-        loss.centering,
-        features=loss.centering.features + origin.features if origin.fit_intercept else origin.features,
-        targets=loss.centering.targets + origin.targets,
-    )
-    return Problem(loss, terms.penalty, terms.ridge, terms.independent), means
+    means = loss.centering.from_origin(origin)
+    squares = None if held_out is None else partial(_squares, held_out, origin)
+    return _Prepared(Problem(loss, terms.penalty, terms.ridge, terms.independent), means, squares)
+
+
+def _squares(held_out: Moments, origin: Centering, W: Floats, intercept: Floats) -> Floats:
+    return held_out.squares(W, intercept - origin.intercept(W))
 
 
 def _from_rows(
     probe: MultiTaskRegression, data: Data, expert: NDArray[np.bool_] | None, train: Rows
-) -> Prepared:
+) -> _Prepared:
     part = replace(data, crowd=data.crowd.take(train))
-    return probe._centred_problem(_apart(part, None if expert is None else expert[train]))
+    problem, means = probe._centred_problem(_apart(part, None if expert is None else expert[train]))
+    return _Prepared(problem, means, None)
 
 
 # -- a fold --------------------------------------------------------------------------------------
@@ -361,8 +378,8 @@ def _fold(
     max_iter: int,
 ) -> _Fold:
     """Fit the rows of a fold at all weights, and judge by those that are held out."""
-    problem, means = prepare()
-    judge = _Judge(everyone.take(test), n_tasks, joined=per_task)
+    problem, means, squares = prepare()
+    judge = _Judge(everyone.take(test).rows(1.0, n_tasks), squares, joined=per_task)
     fold = _Fold([], [], [])
     for state, certificate in along(problem, alphas, tol, max_iter):
         W = problem.total(state.W)
@@ -376,22 +393,23 @@ def _fold(
 class _Judge:
     """Mean squared error and R^2 on rows that were held out: the means over tasks, or of all joined."""
 
-    def __init__(self, held_out: Population, n_tasks: int, *, joined: bool) -> None:
-        self.joined = joined
-        self.rows = held_out.rows(1.0, n_tasks)
-        self.mass = self._sums(np.broadcast_to(self.rows.weight_sums(), n_tasks))
+    def __init__(self, rows: BlockOfRows, squares: Squares | None, *, joined: bool) -> None:
+        n_tasks = rows.shape[1]
+        self.rows, self.joined = rows, joined
+        self.squares = squares or self._squares_of_rows
+        self.mass = self._sums(np.broadcast_to(rows.weight_sums(), n_tasks))
         self.rated = self.mass > 0
-        mean = self._sums(self.rows.target_sums()) / np.where(self.rated, self.mass, 1.0)
-        self.spread = self._squares(self.rows.deviations(np.broadcast_to(mean, n_tasks)))
+        mean = self._sums(rows.target_sums()) / np.where(self.rated, self.mass, 1.0)
+        self.spread = self._sums(rows.energy(rows.deviations(np.broadcast_to(mean, n_tasks))))[self.rated]
 
     def _sums(self, by_task: Floats) -> Floats:
         return by_task.sum(keepdims=True) if self.joined else by_task
 
-    def _squares(self, residual: Floats) -> Floats:
-        return self._sums(self.rows.energy(residual))[self.rated]
+    def _squares_of_rows(self, W: Floats, intercept: Floats) -> Floats:
+        return self.rows.energy(self.rows.residual(W, intercept))
 
     def __call__(self, W: Floats, intercept: Floats) -> tuple[float, float]:
-        squares = self._squares(self.rows.residual(W, intercept))
+        squares = self._sums(self.squares(W, intercept))[self.rated]
         mse = float(np.mean(squares / self.mass[self.rated]))
         # As r2_score has it: 1 for constants that are met, 0 for others.
         constant = self.spread == 0

@@ -57,6 +57,12 @@ class Centering:
         targets = _sum([b.target_sums() for b in rows]) / mass
         return cls(features, targets, True)
 
+    def from_origin(self, origin: Centering) -> Centering:
+        """The means, where these are of data that another's have been taken off."""
+        if not origin.fit_intercept:
+            return self
+        return Centering(self.features + origin.features, self.targets + origin.targets, True)
+
     def intercept(self, W: Floats) -> Floats:
         """The best intercept for W: mean target less mean fit, a task."""
         if not self.fit_intercept:

@@ -79,6 +79,31 @@ class Moments:
             self.energy + other.energy,
         )
 
+    def times(self, factor: float) -> Moments:
+        """The sums with all weights times a factor."""
+        return Moments(
+            self.n_terms + 1,
+            factor * self.mass,
+            factor * self.features,
+            factor * self.targets,
+            factor * self.gram,
+            factor * self.products,
+            factor * self.energy,
+        )
+
+    def squares(self, W: Floats, intercept: Floats) -> Floats:
+        """Sum of omega (y - x w - c)^2, (T,), to within rounding of what its terms amount to."""
+        images = self.image(W)
+        squares = self.energy + (W * (images - 2 * self.products)).sum(axis=0)
+        left = self.targets - (self.features * W).sum(axis=0)
+        return np.asarray(np.maximum(squares + intercept * (self.mass * intercept - 2 * left), 0.0))
+
+    def image(self, W: Floats) -> Floats:
+        """Sum of omega x x' w, D x T."""
+        if self.gram.ndim == 2:
+            return np.asarray(self.gram @ W)
+        return np.asarray(np.matmul(self.gram, W.T[:, :, None])[:, :, 0].T)
+
 
 class MomentLoss(GramLoss):
     """The loss of rows of which only the moments are left: it has no blocks, and no proof from the rows."""
