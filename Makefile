@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
-	fista.pointwise fista.smooth fista.fenchel fista.working_sets fista.null_space \
+	fista.pointwise fista.smooth fista.fenchel fista.working_sets fista.null_space fista.path fista.cv \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
 	verification.prototype formulations.penalties formulations.generic formulations.losses \

@@ -3,6 +3,7 @@
 import fista.fenchel  # noqa: F401  (the certificates of losses that are not quadratic)
 from fista.certificate import Certificate
 from fista.classifier import MultiTaskClassifier
+from fista.cv import PathCV
 from fista.estimators import (
     EGMTL,
     L21MTL,
@@ -13,6 +14,7 @@ from fista.estimators import (
     RobustMTL,
     STLasso,
 )
+from fista.path import Path, path
 
 __all__ = [
     "EGMTL",
@@ -23,7 +25,10 @@ __all__ = [
     "MTLasso",
     "MultiTaskClassifier",
     "MultiTaskRegressor",
+    "Path",
+    "PathCV",
     "RobustMTL",
     "STLasso",
+    "path",
 ]
 __version__ = "0.1.0"

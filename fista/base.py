@@ -28,10 +28,11 @@ from fista.losses import Centering, quadratic_loss
 from fista.penalties import Penalty
 from fista.pointwise import PointwiseLoss
 from fista.problem import Problem
+from fista.rows import Rows
 from fista.smooth import SmoothLoss, SmoothProblem
 from fista.solver import minimize
 
-__all__ = ["MultiTaskEstimator", "MultiTaskRegression", "Terms", "weight"]
+__all__ = ["Data", "MultiTaskEstimator", "MultiTaskRegression", "Terms", "largest_factor", "weight"]
 
 Floats = NDArray[np.float64]
 
@@ -50,9 +51,15 @@ class Terms:
     independent: bool = False
     loss: PointwiseLoss | None = None
 
+    def invert(self, n_tasks: int) -> bool:
+        """Whether there are tasks that take a pseudo-inverse, since only the loss acts on them."""
+        return bool(self.penalty.unpenalised(n_tasks).any() and self.ridge == 0)
+
 
 @dataclass(frozen=True)
-class _Data:
+class Data:
+    """What `fit` was given, read."""
+
     crowd: Population
     expert: Population | None
     tasks: NDArray[Any]
@@ -61,6 +68,32 @@ class _Data:
     @property
     def n_tasks(self) -> int:
         return len(self.tasks)
+
+    def split(self, expert: NDArray[np.bool_]) -> Data:
+        """The crowd's rows and the experts' apart."""
+        return replace(self, crowd=self.crowd.take(~expert), expert=self.crowd.take(expert))
+
+    def blocks(self, factors: tuple[float, float]) -> dict[str, Rows]:
+        """The rows of each population with their weights in the objective."""
+        populations = {"crowd": self.crowd, "expert": self.expert}
+        return {
+            name: population.rows(factor, self.n_tasks)
+            for (name, population), factor in zip(populations.items(), factors, strict=True)
+            if population is not None
+        }
+
+    def shift(self, means: Centering) -> Floats:
+        """What may be taken off the design where there is an intercept, D x T.
+
+        Large means then cost no accuracy, since a difference is right to its own last bit. What is sparse, or
+        shared, allows less.
+        """
+        shift = np.broadcast_to(means.features, (self.crowd.X.shape[1], self.n_tasks))
+        if self.layout != "per-task":
+            shift = np.broadcast_to(shift.mean(axis=1, keepdims=True), shift.shape)
+        if any(sp.issparse(p.X) for p in (self.crowd, self.expert) if p is not None):
+            shift = np.zeros_like(shift)
+        return shift
 
 
 def weight(name: str, value: Any) -> float:
@@ -73,10 +106,18 @@ def weight(name: str, value: Any) -> float:
     return number
 
 
+def largest_factor(problem: Problem) -> float:
+    """The smallest factor on the penalty at which W = 0 is optimal."""
+    if not problem.is_norm:
+        raise TypeError(f"penalty: found {problem.penalty!r}; expected a norm, of which there is a factor")
+    return problem.lambda_max()
+
+
 class MultiTaskEstimator(BaseEstimator):
     """Base of the estimators: ``fit`` and ``lambda_max``; what they predict is for others to say."""
 
     _part_names: ClassVar[tuple[str, ...]] = ("W",)
+    _sparsity: ClassVar[tuple[str, ...]] = ("alpha",)  # the parameters that weigh the penalty
 
     # Set in the constructors of the estimators.
     fit_intercept: bool
@@ -147,12 +188,7 @@ class MultiTaskEstimator(BaseEstimator):
             arguments = signature(probe.fit).bind(X, y, **data).arguments
         except TypeError as error:
             raise TypeError(f"lambda_max: {error}; expected the arguments of fit") from None
-        problem = probe._problem(probe._read(**arguments))
-        if not problem.is_norm:
-            raise TypeError(
-                f"penalty: found {problem.penalty!r}; expected a norm, of which there is a factor"
-            )
-        return problem.lambda_max()  # type: ignore[no-any-return]
+        return largest_factor(probe._problem(probe._read(**arguments)))
 
     def _decision(self, X: ArrayLike, tasks: ArrayLike | None) -> Floats:
         """``X @ coef_.T + intercept_``, in the layout of the predictions."""
@@ -207,7 +243,7 @@ class MultiTaskEstimator(BaseEstimator):
         tasks_expert: Any = None,
         sample_weight_expert: Any = None,
         expert: Any = None,
-    ) -> _Data:
+    ) -> Data:
         self._check_settings()
         if y is None:
             reading.numeric_targets("y", y, 0)
@@ -228,7 +264,7 @@ class MultiTaskEstimator(BaseEstimator):
                 raise ValueError(
                     "sample_weight, sample_weight_expert: found only zeros; expected a positive weight"
                 )
-            return _Data(everyone, others, universe, layout)
+            return Data(everyone, others, universe, layout)
         for name, value in [
             ("y_expert", y_expert),
             ("tasks_expert", tasks_expert),
@@ -239,11 +275,11 @@ class MultiTaskEstimator(BaseEstimator):
         if not everyone.weight.any():
             raise ValueError("sample_weight: found only zeros; expected at least one positive weight")
         if expert is None:
-            return _Data(everyone, None, universe, layout)
+            return Data(everyone, None, universe, layout)
         mask = reading.boolean_mask("expert", expert, X.shape[0])
         if mask.all():
             raise ValueError("expert: found True in every row; expected at least one row of the crowd")
-        return _Data(everyone.take(~mask), everyone.take(mask), universe, layout)
+        return Data(everyone, None, universe, layout).split(mask)
 
     def _tasks(self, n_rows: int, y: Floats, tasks: Any) -> tuple[NDArray[Any], NDArray[np.intp] | None, str]:
         """The sorted universe of tasks, the position of each row in it, and the layout."""
@@ -312,29 +348,18 @@ class MultiTaskEstimator(BaseEstimator):
 
     # -- solving ---------------------------------------------------------------------------------
 
-    def _problem(self, data: _Data) -> Problem:
+    def _problem(self, data: Data) -> Problem:
         return self._centred_problem(data)[0]
 
-    def _centred_problem(self, data: _Data) -> tuple[Problem, Centering]:
+    def _centred_problem(self, data: Data) -> tuple[Problem, Centering]:
         """The problem, and the means of the data that its intercept is measured from."""
         terms = self._terms(data.n_tasks)
-        populations = {"crowd": data.crowd, "expert": data.expert}
-        blocks = {
-            name: population.rows(factor, data.n_tasks)
-            for (name, population), factor in zip(populations.items(), terms.factors, strict=True)
-            if population is not None
-        }
+        blocks = data.blocks(terms.factors)
         means = Centering.of(list(blocks.values()), bool(self.fit_intercept))
         if terms.loss is not None and not terms.loss.translates:
             means = replace(means, targets=np.zeros(data.n_tasks))
         if means.fit_intercept:
-            # With an intercept, constants may be taken off: large means then cost no accuracy, since a
-            # difference is right to its own last bit. What is sparse, or shared, allows less.
-            shift = np.broadcast_to(means.features, (data.crowd.X.shape[1], data.n_tasks))
-            if data.layout != "per-task":
-                shift = np.broadcast_to(shift.mean(axis=1, keepdims=True), shift.shape)
-            if any(sp.issparse(p.X) for p in populations.values() if p is not None):
-                shift = np.zeros_like(shift)
+            shift = data.shift(means)
             blocks = {name: block.shifted(shift, means.targets) for name, block in blocks.items()}
         centering = Centering.of(list(blocks.values()), means.fit_intercept)
         if terms.loss is not None:
@@ -344,11 +369,11 @@ class MultiTaskEstimator(BaseEstimator):
             blocks,
             centering,
             terms.graph,
-            invert=bool(terms.penalty.unpenalised(data.n_tasks).any() and terms.ridge == 0),
+            invert=terms.invert(data.n_tasks),
         )
         return Problem(loss, terms.penalty, terms.ridge, terms.independent), means
 
-    def _solve(self, data: _Data) -> Self:
+    def _solve(self, data: Data) -> Self:
         problem, means = self._centred_problem(data)
         state, certificate = minimize(
             problem, self._warm_start(problem), tol=self.tol, max_iter=self.max_iter

@@ -36,6 +36,10 @@ A = ||b|| + sum_d ||M_.d|| |w_d| (before centring), the computed residual is wit
 the computed G is within E = gamma ||M_.d|| ||r|| of M'r. Feasibility is claimed only for polar(G) + polar(E)
 (polars of absolute norms are monotone and subadditive), and a conjugate is the largest within E of G, so that
 D is a true lower bound; what is left is the error of the value itself, which is returned as ``rounding``.
+
+Where there are no rows but only M'M, M'b and ||b||^2, each of these carries an error of gamma times the norms
+of its two columns (`fista.moments` counts the terms). Then E = gamma ||M_.d|| A, and ||r||^2 is computed from
+them to within gamma A^2, so that A takes the place of ||r|| in the bound.
 """
 
 from __future__ import annotations
@@ -83,9 +87,10 @@ class Certificate:
         theta in the rows of M, in the caller's order: ``"crowd"``, and ``"expert"`` (edges: ``"graph"``)
         where there are such rows. Row i is scaled by sqrt(c_i u_i): u_i is the weight of the sample, c_i is
         2 (SSQ without 1/2), 1 (the crowd of EG-MTL) or 2 lam1 (its experts); graph rows are scaled by
-        sqrt(2 * weight).
+        sqrt(2 * weight). Empty where ``form`` is ``"statistics"``.
     form : str
-        What the gap was computed from: ``"rows"``, the residuals.
+        What the gap was computed from: ``"rows"``, the residuals, or ``"statistics"``, sums over the rows (of
+        the fits in cross-validation, `fista.moments`).
     n_iter : int
         Iterations, the start point included.
     converged : bool
@@ -188,23 +193,25 @@ def row_polars(problem: Problem, W: Floats, image: Floats) -> tuple[Floats, Floa
 
 @singledispatch
 def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certificate:
-    """The certificate of W, computed afresh from the rows."""
+    """The certificate of W, computed afresh from the rows; of a loss without, from its statistics."""
     loss, total = problem.loss, problem.total(W)
     gamma = gamma_of(loss.n_terms)
-    residuals, energy, G, E = _residual_statistics(problem, total)
+    statistics = _residual_statistics if loss.blocks else _summed_statistics
+    residuals, energy, G, E = statistics(problem, total)
     omega = problem.penalty_value(W)
     projection = problem.projection(n_iter)
     scaled_energy = _scaled_energy(problem, G, energy, E, projection)
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
     size = _join(problem, _magnitude(problem, total))
+    length = np.sqrt(energy) if loss.blocks else size  # what ||r||^2 is summed or subtracted from
     at_zero = problem.at_zero()
     targets = tol * at_zero
     # A bound on rounding that lets W be worse than zero says nothing of W (nor does one that is inf).
     worst = float(at_zero.sum() + gamma * np.square(loss.target_norms).sum())
     for refine in (False, True):  # the best scale takes time: only where a quick one is not enough
         gap, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, refine=refine)
-        rounding = gamma * ((3 + scale) * size * np.sqrt(energy) + omega + ridge) + np.square(gamma * size)
+        rounding = gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
         if problem.independent:
             converged = bool(np.all(gap <= targets + rounding))
         else:
@@ -223,8 +230,8 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         relative_gap=total_gap / zero if zero > 0 else (0.0 if converged else np.inf),
         rounding=float(np.sum(rounding)),
         kkt_residual=kkt,
-        dual_point=_dual_point(problem, total, residuals, G, scale, projection),
-        form="rows",
+        dual_point=_dual_point(problem, total, residuals, G, scale, projection) if loss.blocks else {},
+        form="rows" if loss.blocks else "statistics",
         n_iter=n_iter,
         converged=converged,
         tol=tol,
@@ -259,6 +266,18 @@ def _residual_statistics(problem: Problem, W: Floats) -> tuple[dict[str, Floats]
         E = E + np.outer(np.sqrt(squares), np.sqrt(loss.coupling.diagonal()))
         energy = energy + float(squares.sum())
     return residuals, energy, G, gamma_of(loss.n_terms) * E
+
+
+def _summed_statistics(problem: Problem, W: Floats) -> tuple[dict[str, Floats], Scalars, Floats, Floats]:
+    """The same from M'M, M'b and ||b||^2, whose entries are within gamma of the norms of their columns."""
+    loss = problem.loss
+    G = loss.linear - loss.hessian(W)
+    E = loss.column_norms * _magnitude(problem, W)
+    if loss.coupling is not None:
+        E = E + np.abs(W) @ np.abs(loss.coupling)
+    energy = loss.energy if problem.separable else float(loss.energy.sum())
+    energy = np.maximum(energy - problem.inner(loss.linear + G, W), 0.0)
+    return {}, energy, G, gamma_of(loss.n_terms) * E
 
 
 def _scaled_energy(

@@ -73,6 +73,8 @@ class MultiTaskClassifier(ClassifierMixin, MultiTaskEstimator):
     ([['yes', 'no']], [[1.89, -0.0], [-1.89, 0.0]])
     """
 
+    _sparsity = ("penalty",)
+
     classes_: NDArray[Any]
 
     def __init__(

@@ -31,10 +31,10 @@ class Population:
     weight: Floats  # (N,) or N x T
     task: NDArray[np.intp] | None  # positions in tasks_, or None for a shared design
 
-    def take(self, mask: NDArray[np.bool_]) -> Population:
-        """The rows where the mask is true."""
-        task = None if self.task is None else self.task[mask]
-        return Population(self.X[mask], self.y[mask], self.weight[mask], task)
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Population:
+        """Some of the rows: those where a mask is true, by their positions, or a slice (without copies)."""
+        task = None if self.task is None else self.task[rows]
+        return Population(self.X[rows], self.y[rows], self.weight[rows], task)
 
     def rows(self, factor: float, n_tasks: int) -> Rows:
         """The rows with their weights times the factor of their term in the objective."""

@@ -240,6 +240,7 @@ class DirtyMTL(MultiTaskRegression):
     """
 
     _part_names = ("P", "Q")
+    _sparsity = ("rho1", "rho2")
 
     def __init__(
         self,
@@ -296,6 +297,7 @@ class RobustMTL(MultiTaskRegression):
     """
 
     _part_names = ("P", "Q")
+    _sparsity = ("rho1", "rho2")
 
     def __init__(
         self,
@@ -354,6 +356,8 @@ class SRMTL(MultiTaskRegression):
     array([[1.25],
            [0.75]])
     """
+
+    _sparsity = ("beta",)
 
     def __init__(
         self,
@@ -423,6 +427,8 @@ class EGMTL(MultiTaskRegression):
     >>> model.fit(X, Y, X_expert=[[1.0, 0.0]], y_expert=[[2.0]]).coef_
     array([[2.5, 0. ]])
     """
+
+    _sparsity = ("lam3",)
 
     # Rows of their own cannot follow the crowd's folds: only the mask `expert` is routed.
     __metadata_request__fit: ClassVar[dict[str, str]] = {
@@ -560,6 +566,8 @@ class MultiTaskRegressor(MultiTaskRegression):
     array([[2.29, 0.04],
            [2.29, 0.04]])
     """
+
+    _sparsity = ("penalty",)
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ __all__ = [
     "OperatorLoss",
     "QuadraticLoss",
     "StackedRows",
+    "gram_is_cheaper",
     "quadratic_loss",
 ]
 
@@ -55,6 +56,12 @@ class Centering:
         features = _sum([b.feature_sums() for b in rows]) / mass
         targets = _sum([b.target_sums() for b in rows]) / mass
         return cls(features, targets, True)
+
+    def from_origin(self, origin: Centering) -> Centering:
+        """The means, where these are of data that another's have been taken off."""
+        if not origin.fit_intercept:
+            return self
+        return Centering(self.features + origin.features, self.targets + origin.targets, True)
 
     def intercept(self, W: Floats) -> Floats:
         """The best intercept for W: mean target less mean fit, a task."""
@@ -238,6 +245,10 @@ class GramLoss(StackedRows):
         return np.asarray(HW)
 
     def lipschitz(self) -> tuple[float | Floats, bool]:
+        return self._lipschitz
+
+    @cached_property
+    def _lipschitz(self) -> tuple[float | Floats, bool]:
         D = self.shape[0]
         largest = np.maximum(np.linalg.eigvalsh(self.gram)[..., -1], 0.0)
         if self.coupling is not None:
@@ -304,15 +315,19 @@ class OperatorLoss(StackedRows):
         return None
 
 
-def quadratic_loss(
-    blocks: dict[str, Rows], centering: Centering, graph: Graph | None, *, invert: bool
-) -> QuadraticLoss:
-    """Gram form where an iteration is cheaper through M'M than through the rows, else operator form."""
+def gram_is_cheaper(blocks: Mapping[str, Rows], *, invert: bool) -> bool:
+    """Whether an iteration is cheaper through M'M than through the rows, and M'M fits."""
     D, T = next(iter(blocks.values())).shape
     shared = all(block.shared_gram for block in blocks.values())
     through_gram = D * D * T
     through_rows = sum(2 * block.cost for block in blocks.values())
     fits = D * D * (1 if shared else T) <= GRAM_LIMIT
-    if fits and (through_gram <= through_rows or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT)):
-        return GramLoss(blocks, centering, graph)
-    return OperatorLoss(blocks, centering, graph)
+    return fits and (through_gram <= through_rows or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT))
+
+
+def quadratic_loss(
+    blocks: Mapping[str, Rows], centering: Centering, graph: Graph | None, *, invert: bool
+) -> QuadraticLoss:
+    """Gram form where that is cheaper, else operator form."""
+    form = GramLoss if gram_is_cheaper(blocks, invert=invert) else OperatorLoss
+    return form(blocks, centering, graph)

@@ -116,6 +116,7 @@ DECLARED: dict[str, tuple[Callable[..., Any], Callable[..., list[Any]]]] = {
     "SparseGroupLasso": (_sparse_groups, _free),
     "KSupport": (_k_support, _free),
     "FusedTasks": (_chain, _free),
+    "Scaled": (lambda p, W: p.factor * expression(p.penalty, W), lambda p, W: constraints(p.penalty, W)),
     "Elastic": (
         lambda p, W: expression(p.penalty, W) + p.beta * cp.sum_squares(W),
         lambda p, W: constraints(p.penalty, W),

@@ -14,7 +14,14 @@ conjugate there is no duality gap, and the certificate says so. `verification.ch
 mistakes.
 """
 
-from fista.penalties.combinations import Blocks, Elastic, InfimalConvolution, Rotated, latent_groups
+from fista.penalties.combinations import (
+    Blocks,
+    Elastic,
+    InfimalConvolution,
+    Rotated,
+    Scaled,
+    latent_groups,
+)
 from fista.penalties.constraints import Box, CappedRows, NonNegativeL1, Simplex
 from fista.penalties.interface import Penalty
 from fista.penalties.norms import L1, ColumnL1Linf, ColumnL21, Frobenius, RowL1Linf, RowL21
@@ -40,6 +47,7 @@ __all__ = [
     "Rotated",
     "RowL1Linf",
     "RowL21",
+    "Scaled",
     "Simplex",
     "Slope",
     "SparseGroupLasso",

@@ -21,7 +21,7 @@ from fista.penalties.interface import (
 )
 from fista.penalties.norms import Frobenius
 
-__all__ = ["Blocks", "Elastic", "InfimalConvolution", "OnRows", "Rotated", "latent_groups"]
+__all__ = ["Blocks", "Elastic", "InfimalConvolution", "OnRows", "Rotated", "Scaled", "latent_groups"]
 
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
@@ -285,6 +285,68 @@ class Rotated(_Combination):
 
     def null_space(self, n_features: int, n_tasks: int) -> Floats:
         return np.asarray(self.Q @ null_space_of(self.penalty, n_features, n_tasks))
+
+
+class Scaled(Penalty):
+    """factor * Omega(W): a penalty with all of its weights multiplied, in their ratio.
+
+    Parameters
+    ----------
+    penalty : Penalty
+    factor : float
+        > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fista.penalties import L1
+    >>> Scaled(L1(1.0), 2.0).prox(np.array([[3.0, 0.5]]), 1.0)
+    array([[1., 0.]])
+    """
+
+    def __init__(self, penalty: Any, factor: float = 1.0) -> None:
+        self.penalty, self.factor = penalty, read_weight("factor", factor)
+        if self.factor == 0:
+            raise ValueError("factor: found 0; expected a positive number")
+
+    def value(self, W: Floats) -> float:
+        return self.factor * float(self.penalty.value(W))
+
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
+        return np.asarray(self.penalty.prox(V, step * self.factor))
+
+    def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
+        free: NDArray[np.bool_] = self.penalty.unpenalised(n_tasks)
+        return free
+
+    @property
+    def n_parts(self) -> int:  # type: ignore[override]
+        return int(self.penalty.n_parts)
+
+    @property
+    def separable(self) -> bool:  # type: ignore[override]
+        return bool(self.penalty.separable)
+
+    @property
+    def symmetric(self) -> bool:  # type: ignore[override]
+        return bool(self.penalty.symmetric)
+
+    def __getattr__(self, name: str) -> Any:
+        # What the penalty has besides: its duals see G / factor, its null space stays what it is.
+        if name.startswith("_") or not self.__dict__ or not hasattr(self.penalty, name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        own, factor = getattr(self.penalty, name), self.factor
+        if name in ("polar", "polar_bound", "row_polars", "task_polars"):
+            return lambda G: own(G / factor)
+        if name == "task_values":
+            return lambda W: factor * own(W)
+        if name == "conjugate":
+            return lambda G, E: factor * own(G / factor, E / factor)
+        if name == "on_rows":
+            return lambda rows: Scaled(own(rows), factor)
+        if name in ("null_space", "share", "penalties"):
+            return own
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
 
 class Elastic(Penalty):
