@@ -356,8 +356,10 @@ class MultiTaskEstimator(BaseEstimator):
         terms = self._terms(data.n_tasks)
         blocks = data.blocks(terms.factors)
         means = Centering.of(list(blocks.values()), bool(self.fit_intercept))
-        if terms.loss is not None and not terms.loss.translates:
-            means = replace(means, targets=np.zeros(data.n_tasks))
+        if terms.loss is not None and means.fit_intercept:
+            # Outliers move a mean, and the digits of all others with it; labels are not to be moved.
+            center = data.crowd.medians(data.n_tasks) if terms.loss.translates else np.zeros(data.n_tasks)
+            means = replace(means, targets=center)
         if means.fit_intercept:
             shift = data.shift(means)
             blocks = {name: block.shifted(shift, means.targets) for name, block in blocks.items()}
@@ -403,10 +405,12 @@ class MultiTaskEstimator(BaseEstimator):
         return self
 
     def _warm_start(self, problem: Problem) -> Floats | None:
-        if not self.warm_start or not hasattr(self, "parts_"):
+        if not self.warm_start or tuple(getattr(self, "parts_", ())) != self._part_names:
+            return None
+        if any(part.shape != problem.loss.shape for part in self.parts_.values()):
             return None
         start = np.stack([self.parts_[name] for name in self._part_names])
-        return start.reshape(problem.shape) if start.size == np.prod(problem.shape) else None
+        return start.reshape(problem.shape)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -145,8 +145,11 @@ class MultiTaskClassifier(ClassifierMixin, MultiTaskEstimator):
         -------
         self
         """
-        super().fit(X, y, tasks=tasks, sample_weight=sample_weight)
-        self.classes_ = self.__dict__.pop("_classes")
+        try:
+            super().fit(X, y, tasks=tasks, sample_weight=sample_weight)
+        finally:
+            classes = self.__dict__.pop("_classes", None)
+        self.classes_ = classes
         return self
 
     def decision_function(self, X: ArrayLike, tasks: ArrayLike | None = None) -> Floats:
@@ -221,8 +224,9 @@ def _signs(y: Any, classes: NDArray[Any] | None = None) -> tuple[NDArray[Any], F
 
 def _expect_both(rows: Any, tasks: NDArray[Any]) -> None:
     """With an intercept, a task whose labels are all the same has its optimum at infinity."""
-    mass = np.broadcast_to(rows.weight_sums(), tasks.shape)
-    alone = (mass > 0) & (np.abs(rows.target_sums()) >= mass)
+    signs = rows.deviations(np.zeros(tasks.shape))
+    positive, negative = (rows.task_sums(np.maximum(s * signs, 0.0)) > 0 for s in (1.0, -1.0))
+    alone = positive != negative  # a task without rows has neither
     if alone.any():
         raise ValueError(
             f"y: found one class only in task {tasks[alone].tolist()[0]!r}; expected both, "

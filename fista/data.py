@@ -36,6 +36,16 @@ class Population:
         task = None if self.task is None else self.task[rows]
         return Population(self.X[rows], self.y[rows], self.weight[rows], task)
 
+    def medians(self, n_tasks: int) -> Floats:
+        """The median of the targets that have a weight, a task; 0 where there are none."""
+        y = self.y if self.y.ndim == 2 else self.y[:, None]
+        rated = np.broadcast_to((self.weight if self.weight.ndim == 2 else self.weight[:, None]) > 0, y.shape)
+        if self.task is None:
+            columns = [y[seen, t] for t, seen in enumerate(rated.T)]
+        else:
+            columns = [y[rated[:, 0] & (self.task == t), 0] for t in range(n_tasks)]
+        return np.array([np.median(column) if len(column) else 0.0 for column in columns])
+
     def rows(self, factor: float, n_tasks: int) -> Rows:
         """The rows with their weights times the factor of their term in the objective."""
         weight = factor * self.weight

@@ -601,7 +601,7 @@ class MultiTaskRegressor(MultiTaskRegression):
     def _terms(self, n_tasks: int) -> Terms:
         if self.loss not in ("squared", "huber"):
             raise ValueError(f'loss: found {self.loss!r}; expected "squared" or "huber"')
-        if not isinstance(self.delta, Real) or not self.delta > 0:
+        if not isinstance(self.delta, Real) or isinstance(self.delta, bool) or not self.delta > 0:
             raise ValueError(f"delta: found {self.delta!r}; expected a number > 0")
         return Terms(
             read_penalty(self.penalty),

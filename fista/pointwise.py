@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr, expit, logit
+from scipy.special import entr, expit
 
 __all__ = ["Huber", "Logistic", "PointwiseLoss"]
 
@@ -46,8 +46,11 @@ class PointwiseLoss(Protocol):
     def rise(self, y: Floats, z: Floats, step: Floats) -> Floats:
         """At least 2 (phi(z + step) - phi(z) - phi'(z) step), without differences of large numbers."""
 
-    def offsets(self, y: Floats, z: Floats, share: Floats) -> tuple[Floats, Floats]:
-        """Bounds on the c with sum phi'(z + c) = 0, a task; ``share`` is the weighted mean of the targets."""
+    def offsets(self, y: Floats, z: Floats, odds: Floats) -> tuple[Floats, Floats]:
+        """Bounds on the c with sum phi'(z + c) = 0, a task.
+
+        ``odds`` is the logarithm of the weighted sum of the positive targets over that of the negative ones.
+        """
 
 
 class Huber:
@@ -90,9 +93,9 @@ class Huber:
         after = np.clip(r, -self.delta, self.delta)
         return np.asarray((after - before) * (2.0 * r - after - before))
 
-    def offsets(self, y: Floats, z: Floats, share: Floats) -> tuple[Floats, Floats]:
+    def offsets(self, y: Floats, z: Floats, odds: Floats) -> tuple[Floats, Floats]:
         r = y - z
-        return np.full_like(share, r.min()), np.full_like(share, r.max())
+        return np.full_like(odds, r.min()), np.full_like(odds, r.max())
 
 
 class Logistic:
@@ -125,6 +128,5 @@ class Logistic:
         most = np.minimum(self.second(y, z) * np.exp(np.minimum(size, 2.0)), self.curvature)
         return np.asarray(np.where(size < 2.0, most, self.curvature) * step * step)
 
-    def offsets(self, y: Floats, z: Floats, share: Floats) -> tuple[Floats, Floats]:
-        odds = logit(0.5 * (1.0 + share))
+    def offsets(self, y: Floats, z: Floats, odds: Floats) -> tuple[Floats, Floats]:
         return odds - z.max(), odds - z.min()

@@ -62,7 +62,7 @@ class Problem:
 
         Empty, too, where whole tasks are free (`free`) and nothing ties them to others.
         """
-        alone = self.separable or self.penalty.unpenalised(self.loss.shape[1]).all()
+        alone = self.separable or (not self.ridge and self.penalty.unpenalised(self.loss.shape[1]).all())
         return np.empty((0, *self.loss.shape)) if alone else null_space_of(self.penalty, *self.loss.shape)
 
     @cached_property

@@ -43,9 +43,9 @@ class SmoothLoss(StackedRows):
         (self.rows,) = blocks.values()
         self.phi = phi
         self.targets = self.rows.deviations(np.zeros(self.shape[1]))
-        mass = np.broadcast_to(self.rows.weight_sums(), self.shape[1:])
-        self.mass = mass
-        self.share = self.rows.target_sums() / np.where(mass > 0, mass, 1.0)
+        self.mass = np.broadcast_to(self.rows.weight_sums(), self.shape[1:])
+        above, below = (self.rows.task_sums(np.maximum(s * self.targets, 0.0)) for s in (1.0, -1.0))
+        self.odds = np.log(np.maximum(above, TINY)) - np.log(np.maximum(below, TINY))
 
     def image(self, W: Floats) -> Floats:
         """(X - mean) W, in the layout of the targets."""
@@ -76,11 +76,11 @@ class SmoothLoss(StackedRows):
     @cached_property
     def _offset_at_zero(self) -> Floats:
         nothing = np.zeros_like(self.targets)
-        return self._root(nothing, np.mean(self.phi.offsets(self.targets, nothing, self.share), axis=0))
+        return self._root(nothing, np.mean(self.phi.offsets(self.targets, nothing, self.odds), axis=0))
 
     def _root(self, image: Floats, start: Floats) -> Floats:
         sums, spread = self.rows.task_sums, self.rows.spread
-        low, high = self.phi.offsets(self.targets, image, self.share)
+        low, high = self.phi.offsets(self.targets, image, self.odds)
         c = np.clip(start, low, high)
         for _ in range(200):  # bisection alone would take 64 or, from huge brackets, a few more
             z = image + spread(c)

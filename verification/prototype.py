@@ -216,7 +216,10 @@ class Prototype(Penalty):
             return 0.0
         _, parameter, problem = self._support
         parameter.value = self._checked(G) / size
-        found = self._solve(problem, "polar")
+        try:
+            found = self._solve(problem, "polar")
+        except RuntimeError:  # with a last resort, other solvers
+            return self._dual.polar(self._off_null(G))
         return size * max(found, 0.0) * (1 + self._widened()) if np.isfinite(found) else np.inf
 
     @cached_property
@@ -233,9 +236,10 @@ class Prototype(Penalty):
     def _conjugate(self, G: Floats, E: Floats) -> float:
         """An upper bound: see `formulations.conjugates`."""
         self.accuracy["conjugate"] = TRUSTED
-        G = self._checked(G)
-        orthogonal = G - np.tensordot(np.tensordot(self._null, G, axes=2), self._null, axes=1)
-        return self._dual.conjugate(orthogonal, E)[0]
+        return self._dual.conjugate(self._off_null(self._checked(G)), E)[0]
+
+    def _off_null(self, G: Floats) -> Floats:
+        return np.asarray(G - np.tensordot(np.tensordot(self._null, G, axes=2), self._null, axes=1))
 
     def _checked(self, A: Floats) -> Floats:
         if A.shape != (self.n_features, self.n_tasks):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fista.penalties.interface import (
+    TINY,
     Penalty,
     conjugate_of,
     gauge,
@@ -50,11 +51,15 @@ class _Combination(Penalty):
                 return {"polar": self._polar, "polar_bound": self._bound, "conjugate": self._conjugate}[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
+    def _seen(self, pieces: list[Floats]) -> list[tuple[Any, Floats]]:
+        """The penalties, each with its piece, but for those whose rows are null space altogether."""
+        return list(zip(self.penalties, pieces, strict=True))
+
     def _polar(self, G: Floats) -> float:
-        return max(gauge(p, A) for p, A in zip(self.penalties, self._pieces(G), strict=True))
+        return max((gauge(p, A) for p, A in self._seen(self._pieces(G))), default=0.0)
 
     def _bound(self, E: Floats) -> float:
-        return max(gauge_bound(p, A) for p, A in zip(self.penalties, self._bounds(E), strict=True))
+        return max((gauge_bound(p, A) for p, A in self._seen(self._bounds(E))), default=0.0)
 
     def _conjugate(self, G: Floats, E: Floats) -> float:
         pieces = zip(self.penalties, self._pieces(G), self._bounds(E), strict=True)
@@ -72,6 +77,10 @@ class InfimalConvolution(_Combination):
     """
 
     def __init__(self, *penalties: Any) -> None:
+        if len(penalties) < 2:
+            raise ValueError(f"penalties: found {len(penalties)}; expected two or more, one a part")
+        if any(p.n_parts > 1 for p in penalties):
+            raise ValueError("penalties: found one of several parts; expected penalties of one, side by side")
         self.penalties = penalties
 
     @property
@@ -138,7 +147,14 @@ class InfimalConvolution(_Combination):
         return [G] * len(self.penalties)
 
 
-class Blocks(_Combination):
+class _OnBlocks(_Combination):
+    """Penalties on rows of their own: rows that nothing penalises are null space."""
+
+    def _seen(self, pieces: list[Floats]) -> list[tuple[Any, Floats]]:
+        return [(p, A) for p, A in super()._seen(pieces) if not p.unpenalised(A.shape[1]).all()]
+
+
+class Blocks(_OnBlocks):
     """sum_b Omega_b(W_b), each penalty on rows (features) of its own.
 
     Parameters
@@ -186,34 +202,45 @@ class Blocks(_Combination):
 
 
 def _embedded(penalty: Any, rows: list[int], n_features: int, n_tasks: int) -> Floats:
-    """The null space of a penalty on some rows."""
-    own = null_space_of(penalty, len(rows), n_tasks)
+    """The null space of a penalty on some rows: all of them where it leaves them free."""
+    if penalty.unpenalised(n_tasks).all():
+        own = np.eye(len(rows) * n_tasks).reshape(-1, len(rows), n_tasks)
+    else:
+        own = null_space_of(penalty, len(rows), n_tasks)
     N = np.zeros((len(own), n_features, n_tasks))
     N[:, rows] = own
     return N
 
 
-class OnRows(_Combination):
+class OnRows(_OnBlocks):
     """A penalty on some rows (features) of W, the others being held at zero."""
 
     def __init__(self, penalty: Any, rows: Sequence[int]) -> None:
-        self.penalty, self.rows = penalty, list(rows)
+        rows = [int(d) for d in rows]
+        if not rows or min(rows) < 0 or len(set(rows)) < len(rows):
+            raise ValueError(f"rows: found {rows}; expected distinct features 0, 1, ..., at least one")
+        self.penalty, self.rows = penalty, rows
+
+    def _checked(self, W: Floats) -> Floats:
+        if len(W) <= max(self.rows):
+            raise ValueError(f"rows: found the feature {max(self.rows)}; expected less than {len(W)}")
+        return W
 
     @property
     def penalties(self) -> tuple[Any, ...]:  # type: ignore[override]
         return (self.penalty,)
 
     def value(self, W: Floats) -> float:
-        others = np.delete(W, self.rows, axis=0)
+        others = np.delete(self._checked(W), self.rows, axis=0)
         return float(self.penalty.value(W[self.rows])) if not others.any() else np.inf
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        W = np.zeros_like(V)
+        W = np.zeros_like(self._checked(V))
         W[self.rows] = self.penalty.prox(V[self.rows], step)
         return W
 
     def _pieces(self, G: Floats) -> list[Floats]:
-        return [G[self.rows]]
+        return [self._checked(G)[self.rows]]
 
     def null_space(self, n_features: int, n_tasks: int) -> Floats:
         return _embedded(self.penalty, self.rows, n_features, n_tasks)
@@ -221,7 +248,7 @@ class OnRows(_Combination):
 
 def latent_groups(
     groups: Sequence[Sequence[int]], alpha: float = 1.0, weights: Sequence[float] | None = None
-) -> InfimalConvolution:
+) -> InfimalConvolution | OnRows:
     """The latent group lasso: W is a sum of parts, each on one group of features, and few of them non-zero.
 
     ``inf {alpha sum_g weight_g ||W_g||_F : sum_g W_g = W, W_g zero outside of group g}``. Groups may overlap;
@@ -244,7 +271,7 @@ def latent_groups(
         raise ValueError(f"weights: found {len(sizes)}; expected {len(groups)}, one a group")
     size = read_weight("alpha", alpha)
     parts = [OnRows(Frobenius(size * w), group) for group, w in zip(groups, sizes, strict=True)]
-    return InfimalConvolution(*parts)
+    return InfimalConvolution(*parts) if len(parts) > 1 else parts[0]
 
 
 class Rotated(_Combination):
@@ -265,7 +292,14 @@ class Rotated(_Combination):
         return (self.penalty,)
 
     def value(self, W: Floats) -> float:
-        return float(self.penalty.value(self.Q.T @ W))
+        turned = np.asarray(self.Q.T @ W)
+        value = float(self.penalty.value(turned))
+        if np.isfinite(value):
+            return value
+        # A constraint may be missed by the rounding of the rotations.
+        nearest = self.penalty.prox(turned, TINY)
+        near = np.abs(nearest - turned).max() <= 4 * len(W) * EPS * np.abs(W).max()
+        return float(self.penalty.value(nearest)) if near else value
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         turned = np.asarray(self.Q.T @ V, dtype=V.dtype)

@@ -273,6 +273,14 @@ WRONG = {
     "penalties: found 1; expected 2": lambda: Blocks([[0], [1]], [L1(1.0)]),
     "groups: found the features": lambda: SparseGroupLasso([[0, 1], [1]]),
     "Q: found columns that are not orthonormal": lambda: Rotated(L1(1.0), np.ones((2, 2))),
+    "penalties: found 1; expected two": lambda: InfimalConvolution(L1(1.0)),
+    "penalties: found one of several parts; expected penalties of one, side": lambda: InfimalConvolution(
+        InfimalConvolution(L1(1.0), RowL21(1.0)), L1(1.0)
+    ),
+    "rows: found \\[0, 0, 1\\]": lambda: latent_groups([[0, 0, 1], [1, 2]]),
+    "rows: found the feature 9; expected less than 3": lambda: latent_groups([[0, 1], [2, 9]]).value(
+        np.zeros((2, 3, 2))
+    ),
     "Q: found shape": lambda: Rotated(L1(1.0), np.ones((2, 3))),
     "expected 3, as many as W has": lambda: Blocks([[0], [1]], [L1(1.0)] * 2).value(np.zeros((3, 2))),
 }
@@ -282,6 +290,43 @@ WRONG = {
 def test_wrong_parameters(message):
     with pytest.raises(ValueError, match=message):
         WRONG[message]()
+
+
+def test_rows_that_nothing_penalises_are_certified_beside_others():
+    rng = np.random.default_rng(4)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    for free in (L1(0.0), L1(np.zeros(T)), TraceNorm(0.0)):
+        model = MultiTaskRegressor(Blocks([[0], [1, 2, 3]], [free, RowL21(9.0)]), tol=1e-9).fit(X, Y)
+        assert model.certificate_.converged
+        assert model.coef_[:, 0].all()
+    model = MultiTaskRegressor(latent_groups([[0], [1, 2, 3]], 9.0, weights=[0.0, 1.0]), tol=1e-9).fit(X, Y)
+    assert model.certificate_.converged
+
+
+def test_rotated_constraints_hold_but_for_rounding():
+    rng = np.random.default_rng(5)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    for penalty in (NonNegativeL1(0.5), Box(0.0, 0.3), Simplex(1.0)):
+        model = MultiTaskRegressor(Rotated(penalty, Q), ridge=0.1).fit(X, Y)
+        assert model.certificate_.converged
+    assert Rotated(Box(0.0, 0.3), Q).value(Q @ np.full((D, T), -1e-3)) == np.inf
+
+
+def test_one_group_is_no_convolution():
+    rng = np.random.default_rng(6)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    one = MultiTaskRegressor(latent_groups([[0, 1]], 2.0), tol=1e-9).fit(X, Y)
+    assert one.certificate_.converged
+    assert not one.coef_[:, 2:].any()
+
+
+def test_a_warm_start_of_another_penalty_is_none():
+    rng = np.random.default_rng(7)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    model = MultiTaskRegressor(L1(1.0), warm_start=True).fit(X, Y)
+    model.set_params(penalty=InfimalConvolution(L1(1.0), RowL21(2.0))).fit(X, Y)
+    assert set(model.parts_) == {"W1", "W2"}
+    assert model.fit(X[:, :2], Y).coef_.shape == (T, 2)
 
 
 def test_parameters_are_searched_and_cloned():

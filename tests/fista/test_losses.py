@@ -16,7 +16,17 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fista import MultiTaskClassifier, MultiTaskRegressor
-from fista.penalties import L1, ColumnL21, ExclusiveLasso, InfimalConvolution, RowL21, TraceNorm
+from fista.penalties import (
+    L1,
+    Blocks,
+    ColumnL21,
+    ExclusiveLasso,
+    FusedTasks,
+    InfimalConvolution,
+    RowL21,
+    SparseGroupLasso,
+    TraceNorm,
+)
 from fista.pointwise import Huber, Logistic
 from formulations.penalties import expression
 
@@ -445,6 +455,69 @@ def test_grid_search_over_a_penalty():
     search = GridSearchCV(MultiTaskClassifier(RowL21(1.0)), {"penalty__alpha": [0.5, 50.0]}, cv=3)
     search.fit(X, Z[:, 0] > 0)
     assert search.best_params_ == {"penalty__alpha": 0.5}
+
+
+NOTHING = {
+    "l1": L1(np.zeros(1)),
+    "rows": RowL21(np.zeros(D)),
+    "one task": FusedTasks(1.0),
+    "groups": SparseGroupLasso([[0, 1], [2, 3]], 0.0, 1.0, [0.0, 0.0]),
+    "blocks": Blocks([[0, 1], [2, 3]], [L1(np.zeros(1)), L1(0.0)]),
+}
+
+
+@pytest.mark.parametrize("penalty", NOTHING)
+@pytest.mark.parametrize("name", [*LOSSES, "squared"])
+def test_a_penalty_of_nothing_leaves_the_ridge(name, penalty):
+    """A polar that does not see what is free must not let W = 0 pass for optimal."""
+    X, Z, _ = problem_data(16)
+    y = Z[:, 0] if name != "logistic" else Z[:, 0] > 0
+    kind = MultiTaskClassifier if name == "logistic" else MultiTaskRegressor
+    settings = {"loss": name} if name != "logistic" else {}
+    one, other = (kind(p, 1.0, tol=1e-9, **settings).fit(X, y) for p in (NOTHING[penalty], L1(0.0)))
+    overlap(one, other)
+    assert one.coef_.any()
+
+
+def test_one_outlier_costs_no_digits_of_the_others():
+    """The intercept is measured from the median: a rating of 1e10 does not blur those of size 1."""
+    rng = np.random.default_rng(17)
+    X = rng.standard_normal((30, D))
+    y = X @ [1.0, -2.0, 0.0, 0.5] + 0.01 * rng.standard_normal(30)
+    for outlier in (1e8, 1e12):
+        y[0] = outlier
+        model = MultiTaskRegressor(L1(1e-3), loss="huber", delta=0.1, fit_intercept=True, tol=1e-9).fit(X, y)
+        assert model.certificate_.converged
+        assert np.abs(model.coef_ - [[1.0, -2.0, 0.0, 0.5]]).max() < 0.1
+        assert abs(model.intercept_) < 0.1
+
+
+def test_both_classes_are_told_by_labels_not_by_sums():
+    rng = np.random.default_rng(18)
+    X, y = rng.standard_normal((1000, D)), np.ones((1000, 2))
+    y[:, 1] = -1.0
+    with pytest.raises(ValueError, match="one class only in task 0"):
+        MultiTaskClassifier(fit_intercept=True).fit(X, y, sample_weight=np.full(1000, 0.1))
+    y = np.where(np.arange(1000) % 2, 1.0, -1.0)
+    model = MultiTaskClassifier(fit_intercept=True).fit(X, y, sample_weight=np.where(y > 0, 1e-10, 1.0))
+    assert model.certificate_.relative_gap <= 1e-6 + model.certificate_.rounding
+
+
+def test_what_rounding_blurs_is_not_certified():
+    """With weights of 1e-16 for one class F(0) is lost in the rounding of the other."""
+    rng = np.random.default_rng(19)
+    X, y = rng.standard_normal((40, D)), np.where(np.arange(40) % 2, 1.0, -1.0)
+    model = MultiTaskClassifier(L1(1e-3), fit_intercept=True, max_iter=50)
+    with pytest.warns(ConvergenceWarning, match="rounding is more than a thousandth"):
+        model.fit(X, y, sample_weight=np.where(y > 0, 1e-16, 1.0))
+    assert not model.certificate_.converged
+
+
+def test_a_failed_fit_leaves_nothing_behind():
+    model = MultiTaskClassifier()
+    with pytest.raises(ValueError, match="X"):
+        model.fit([[np.nan], [1.0]], [0, 1])
+    assert not [name for name in vars(model) if name.startswith("_classes")]
 
 
 X0, Y0 = np.eye(4), np.array([0, 1, 0, 1])
