@@ -337,7 +337,7 @@ def test_an_unknown_rank_is_not_certified():
 def test_an_unknown_rank_ends_with_a_warning_that_gives_the_reason(monkeypatch):
     rng = np.random.default_rng(9)
     X, Y = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
-    monkeypatch.setattr("fista.base.GramLoss", OperatorLoss)
+    monkeypatch.setattr("fista.losses.GramLoss", OperatorLoss)
     with pytest.warns(ConvergenceWarning, match="rank of the design is unknown"):
         model = MTLasso(alpha=0.0, beta=0.0, max_iter=5).fit(X, Y)
     assert model.dual_gap_ == np.inf

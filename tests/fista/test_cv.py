@@ -26,7 +26,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fista
 from fista import EGMTL, L21MTL, MTLasso, MultiTaskClassifier, MultiTaskRegressor, PathCV, STLasso
-from fista.cv import _folds, _prepare
+from fista.certificate import _summed_statistics
+from fista.cv import _choice, _folds, _prepare
 from fista.moments import MomentLoss
 from fista.penalties import Box, RowL21
 from fista.solver import minimize
@@ -231,6 +232,24 @@ def test_a_proof_from_statistics_holds_of_the_rows(name, design):
             assert abs(claim.primal - proof.primal) <= proof.rounding + claim.rounding
 
 
+def test_the_gradient_from_statistics_is_within_its_bound():
+    """Against extended precision, far from 0, where rounding is more than nothing."""
+    far, W = X + 1e3, RNG.standard_normal((D, 3))
+    model = MTLasso()
+    read = model._read(far, Y)
+    folds = _folds(3, read.crowd, Y, None, None)
+    train = folds[0][0]
+    problem = _prepare(model, read, None, folds)[1][0]().problem
+    _, energy, G, E = _summed_statistics(problem, W)
+    long = far[train].astype(np.longdouble)
+    R = Y[train] - long @ W
+    assert np.all(np.abs(G - 2 * long.T @ R) <= E)
+    assert np.all(1e-9 * np.abs(G).max() >= E)
+    size = problem.loss.target_norms + (problem.loss.column_norms * np.abs(W)).sum(axis=0)
+    gamma = problem.loss.n_terms * EPS
+    assert np.abs(np.sum(energy) - 2 * (R**2).sum()) <= gamma * np.square(size).sum()
+
+
 def test_one_pass_serves_wide_data_too():
     """More features than a Gram matrix is worth: the folds are fitted from their rows."""
     wide = RNG.standard_normal((20, 300))
@@ -274,6 +293,13 @@ def test_errors_from_moments_are_those_of_the_rows():
 @parametrize_with_checks([PathCV(MTLasso(), alphas=3), PathCV(EGMTL(fit_intercept=True), alphas=3)])
 def test_check_estimator(estimator, check):
     check(estimator)
+
+
+def test_the_standard_error_is_that_of_a_mean():
+    """Of 0 and 2: the deviation (over n - 1) is sqrt(2), of the mean 1; so 1.9 is within, 2.1 beyond."""
+    errors = np.array([[2.1, 2.1], [1.9, 1.9], [0.0, 2.0], [1.5, 1.5]])
+    assert _choice(errors, one_standard_error=True) == 1
+    assert _choice(errors, one_standard_error=False) == 2
 
 
 def test_the_standard_error_rule_is_its_definition():
