@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,6 +187,43 @@ class Annotations:
         _known_clips(traces, clips, Source("traces"))
         for name, value in (("traces", traces), ("static", static), ("clips", clips), ("scale", scale)):
             object.__setattr__(self, name, value)
+
+    def only(
+        self,
+        *,
+        clips: Iterable[str] | None = None,
+        raters: Iterable[str] | None = None,
+        population: str | None = None,
+        dimension: str | None = None,
+    ) -> Annotations:
+        """The annotations of some clips, some raters, one population, one dimension.
+
+        Clips that are named stay in the table of clips even if nobody rated them.
+
+        Examples
+        --------
+        >>> rows = [["a", rater, "crowd", "arousal", 0, 1] for rater in ("r", "s")]
+        >>> Annotations(pd.DataFrame(rows, columns=TRACES)).only(raters=["s"])
+        Annotations(1 clip, 1 rater, 1 annotation, 1 sample)
+        """
+        wanted = {
+            "clip": None if clips is None else list(clips),
+            "rater": None if raters is None else list(raters),
+            "population": None if population is None else [population],
+            "dimension": None if dimension is None else [dimension],
+        }
+
+        def chosen(table: pd.DataFrame) -> pd.DataFrame:
+            for column, names in wanted.items():
+                if names is not None and column in table:
+                    table = table[table[column].isin(names)]
+            return table
+
+        traces = chosen(self.traces)
+        if traces.empty:
+            asked = ", ".join(f"{column} in {names}" for column, names in wanted.items() if names is not None)
+            raise ValueError(f"traces: found none with {asked}; expected at least one sample")
+        return Annotations(traces, chosen(self.static), chosen(self.clips), self.scale)
 
     def __repr__(self) -> str:
         counts = {
