@@ -24,8 +24,8 @@ def fuse(annotations: Annotations, how: Literal["median", "mean", "weighted"] = 
     annotations : Annotations
         At any rate; they are resampled to 1 Hz.
     how : {"median", "mean", "weighted"}, default "median"
-        "weighted" is the evaluator-weighted estimator ``sum_k r_k x_k(t) / sum_k r_k`` with the weights r_k of
-        `evaluator_weights`; both sums are over those who rated that second.
+        "weighted" is the evaluator-weighted estimator ``sum_k r_k x_k(t) / sum_k r_k`` with the weights r_k
+        of `evaluator_weights`; both sums are over those who rated that second.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How late raters are, and traces without that delay (the paper's section 2.2 names it as a cause of noise)."""
+"""How late raters are, and traces without that delay, which the paper names as a cause of noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from affect.annotations.seconds import _one_session
+from affect.annotations.seconds import one_session
 from affect.annotations.tables import Annotations
 
 __all__ = ["correct_lags", "estimate_lags"]
@@ -27,7 +27,8 @@ def estimate_lags(
     bound : float, default 5.0
         Delays are looked for in [-bound, bound].
     step : float, default 0.1
-        In seconds: traces are compared, and delays found, on that grid. Between samples they are interpolated.
+        In seconds: traces are compared, and delays found, on that grid. Between samples they are
+        interpolated.
     reference : {"crowd", "expert"}, optional
         The population whose mean is the reference. Without, it is the mean of all *other* raters of the same
         population.
@@ -35,22 +36,24 @@ def estimate_lags(
     Returns
     -------
     DataFrame
-        ``population, dimension, rater, lag, correlation, without, at_bound``: correlations with the reference
-        after and before the shift; ``at_bound`` says that the largest correlation is at an end of the range, so
-        that the delay is not known. The lag is NaN for who has no such correlation: constant, or alone.
+        ``population, dimension, rater, lag, correlation, without, at_bound``: correlations with the
+        reference after and before the shift; ``at_bound`` says that the largest correlation is at an end of
+        the range, so that the delay is not known. The lag is NaN for who has no correlation: constant, or
+        alone.
 
     Notes
     -----
     One delay a rater and dimension: covariances and variances are pooled over clips. A rater's delay against
-    the others is the own one less the mean of the m - 1 others', which is m / (m - 1) times what it is against
-    the mean of all m; that is what is returned, so that correction takes everybody to the mean delay. A delay
-    that all raters share cannot be seen without a ``reference``.
+    the others is the own one less the mean of the m - 1 others', and so m / (m - 1) times that against the
+    mean of all m. The latter is returned: correction takes everybody to the mean delay. What delay all raters
+    share cannot be seen without a ``reference``.
 
     Examples
     --------
     >>> columns = ["clip", "rater", "population", "dimension", "time", "value"]
     >>> late = {"r": 0, "s": 1, "x": 2}
-    >>> rows = [["a", r, "crowd", "valence", t, np.sin((t - d) / 4)] for r, d in late.items() for t in range(60)]
+    >>> times = range(60)
+    >>> rows = [["a", r, "crowd", "valence", t, np.sin((t - d) / 4)] for r, d in late.items() for t in times]
     >>> lags = estimate_lags(Annotations(pd.DataFrame(rows, columns=columns)))
     >>> lags["lag"].round(1).tolist()
     [-1.0, 0.0, 1.0]
@@ -59,7 +62,7 @@ def estimate_lags(
         raise ValueError(f"bound, step: found {bound!r}, {step!r}; expected 0 < step <= bound, in seconds")
     if reference not in (None, "crowd", "expert"):
         raise ValueError(f"reference: found {reference!r}; expected None, 'crowd' or 'expert'")
-    _one_session(annotations.traces)
+    one_session(annotations.traces)
     most = int(np.floor(bound / step + 1e-9))
     shifts = np.arange(-most, most + 1)
     rows = []
@@ -90,8 +93,8 @@ def estimate_lags(
                 others = np.repeat(mean[:, None], len(raters), axis=1)
                 share += there
             seen += there
-            for k, shift in enumerate(shifts):
-                sums[:, k] += _moments(_later(own, shift), _earlier(others, shift))
+            for k in range(len(shifts)):
+                sums[:, k] += _moments(_later(own, k - most), _earlier(others, k - most))
         with np.errstate(invalid="ignore", divide="ignore"):
             correlations = sums[..., 0] / np.sqrt(sums[..., 1] * sums[..., 2])
             share = share / seen
@@ -100,6 +103,7 @@ def estimate_lags(
                 rows.append((population, dimension, rater, np.nan, np.nan, np.nan, False))
                 continue
             best = int(np.nanargmax(r))
+            at_bound = best in (0, 2 * most)
             rows.append(
                 (
                     population,
@@ -108,7 +112,7 @@ def estimate_lags(
                     s * shifts[best] * step,
                     r[best],
                     r[most],
-                    abs(shifts[best]) == most,
+                    at_bound,
                 )
             )
     columns = ["population", "dimension", "rater", "lag", "correlation", "without", "at_bound"]
@@ -122,8 +126,8 @@ def correct_lags(annotations: Annotations, lags: pd.DataFrame) -> Annotations:
     ----------
     annotations : Annotations
     lags : DataFrame
-        From `estimate_lags`, or any with ``population, dimension, rater, lag``. Who is not in it, has no lag or
-        one that is ``at_bound`` is left as is.
+        From `estimate_lags`, or any with ``population, dimension, rater, lag``. Who is not in it, has no lag
+        or one that is ``at_bound`` is left as is.
     """
     known = lags.dropna(subset="lag")
     if "at_bound" in known:

@@ -265,7 +265,7 @@ def clean(annotations: Annotations, rules: Sequence[Rule] = RULES) -> tuple[Anno
     >>> kept
     Annotations(1 clip, 1 rater, 1 annotation, 60 samples)
     >>> print(report.dropped[["rule", "clip", "rater", "found"]].to_string(index=False))
-              rule clip rater                  found
+              rule clip rater                    found
     slider_unmoved    b     r unmoved for 60 s of 60 s
     """
     started = _annotations(annotations, None)

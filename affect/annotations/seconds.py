@@ -169,7 +169,7 @@ def matrix(annotations: Annotations, clip: str, population: str, dimension: str)
         (traces["clip"] == clip) & (traces["population"] == population) & (traces["dimension"] == dimension)
     )
     chosen = traces[wanted]
-    _one_session(chosen)
+    one_session(chosen)
     by_second = (
         chosen.assign(time=second_of(chosen["time"])).groupby(["time", "rater"])["value"].mean().unstack()
     )
@@ -177,7 +177,7 @@ def matrix(annotations: Annotations, clip: str, population: str, dimension: str)
     return by_second.reindex(pd.RangeIndex(max(int(second_of(length)), 1), name="time"))
 
 
-def _one_session(traces: pd.DataFrame) -> None:
+def one_session(traces: pd.DataFrame) -> None:
     again = traces[ANNOTATION].drop_duplicates()
     again = again[again.duplicated(ANNOTATION[:-1])]
     if len(again):
