@@ -36,6 +36,11 @@ class Source:
         )
 
 
+def shown(value: object) -> str:
+    """A cell as Python writes it, not NumPy."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
 def columns_of(table: Any, wanted: tuple[str, ...], source: Source) -> pd.DataFrame:
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"{source.name}: found {type(table).__name__}; expected a DataFrame")
@@ -64,7 +69,7 @@ def check_text(table: pd.DataFrame, column: str, source: Source) -> None:
     text = table[column].astype(object).map(lambda name: "" if pd.isna(name) else str(name).strip())
     k = first_of(text == "")
     if k is not None:
-        raise source.refuse(table.index[k], column, repr(table[column].iloc[k]), "a name")
+        raise source.refuse(table.index[k], column, shown(table[column].iloc[k]), "a name")
     table[column] = text.astype(str)
 
 
@@ -72,7 +77,7 @@ def check_one_of(table: pd.DataFrame, column: str, known: tuple[str, ...], sourc
     k = first_of(~table[column].isin(known))
     if k is not None:
         expected = " or ".join(repr(name) for name in known)
-        raise source.refuse(table.index[k], column, repr(table[column].iloc[k]), expected)
+        raise source.refuse(table.index[k], column, shown(table[column].iloc[k]), expected)
     table[column] = table[column].astype(str)
 
 
@@ -93,7 +98,7 @@ def check_numbers(
     numbers = numbers.to_numpy(dtype=float, na_value=math.nan)
     k = first_of(~(np.isfinite(numbers) & allowed(numbers)))
     if k is not None:
-        raise source.refuse(table.index[k], column, repr(table[column].iloc[k]), expected)
+        raise source.refuse(table.index[k], column, shown(table[column].iloc[k]), expected)
     table[column] = numbers
 
 
@@ -101,5 +106,5 @@ def check_once(table: pd.DataFrame, key: list[str], column: str, source: Source,
     k = first_of(table.duplicated(key))
     if k is not None:
         row = table.iloc[k]
-        found = ", ".join(repr(row[name]) for name in key) + " a second time"
+        found = ", ".join(shown(row[name]) for name in key) + " a second time"
         raise source.refuse(table.index[k], column, found, expected)
