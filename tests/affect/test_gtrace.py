@@ -96,7 +96,7 @@ def test_a_sample_an_element(tmp_path):
         (EMOTIONML.replace("4 Hz", "often"), OF, "line 5, column 'freq': found 'often'"),
         (EMOTIONML.replace("2Hz", "0Hz"), OF, "line 7, column 'freq': found '0Hz'"),
         (EMOTIONML.replace("0.25", "-0.25"), OF, "line 7, column 'samples': found '-0.25' at position 1"),
-        (EMOTIONML.replace("</emotion>", ""), OF, "line 9: found mismatched tag; expected XML"),
+        (EMOTIONML.replace("</emotion>", ""), OF, "line 10: found mismatched tag; expected XML"),
         (
             EMOTIONML.replace('"arousal"', '"a"').replace('"pleasure"', '"p"'),
             OF,
