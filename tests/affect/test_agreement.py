@@ -200,4 +200,7 @@ def test_the_anova_is_of_one_dimension():
     with pytest.raises(ValueError, match="dimension: found 'joy'"):
         anova(TABLE, "joy")
     # Four clips are enough: HV and LV have two each.
-    assert list(anova(TABLE, "valence").index[:3]) == ["population", "half", "level"]
+    table = anova(TABLE, "valence")
+    assert list(table.index[:3]) == ["population", "half", "level"]
+    # 4 clips x 2 populations x 2 halves; the whole clips do not enter.
+    assert table["df"]["Residual"] == 16 - 8

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from affect.agreement import kendall_w, mean_correlation, permutation_test
 
@@ -31,6 +31,9 @@ def test_without_ties_by_hand():
     # chi2 = m (n - 1) W = 9 W = 7.4; F = 2 W / (1 - W) = 888 / 96 = 9.25, on 3 - 2/3 and 2 (3 - 2/3).
     assert of.chi2 == pytest.approx(7.4, rel=8 * EPS)
     assert pytest.approx(9.25, rel=32 * EPS) == of.F
+    # That of F on a and b degrees of freedom is the regularised incomplete beta function of b / (b + a F).
+    a, b = 7 / 3, 14 / 3
+    assert of.F_p == pytest.approx(special.betainc(b / 2, a / 2, b / (b + a * 9.25)), rel=1e-12)
     # Upper tail of chi2 on 3: erfc(sqrt(x/2)) + sqrt(2x/pi) exp(-x/2).
     tail = stats.norm.sf(np.sqrt(7.4)) * 2 + np.sqrt(2 * 7.4 / np.pi) * np.exp(-3.7)
     assert of.chi2_p == pytest.approx(tail, rel=1e-12)
@@ -90,7 +93,7 @@ def test_of_raters_with_nothing_in_common_w_is_one_over_m_and_the_correlation_ze
 
 @pytest.mark.parametrize("items", [2, 50, 3572])
 def test_w_is_one_exactly_if_all_rank_alike(items):
-    same = np.arange(items)[:, None] * np.arange(1, 10)
+    same = np.arange(items)[:, None] * np.arange(1, 36)
     of = kendall_w(same)
     assert of.W == of.mean_rank_correlation == 1
     assert np.inf == of.F
@@ -187,6 +190,11 @@ def test_rotations_do_not_take_slow_series_for_agreement():
     # At 5%, of 40 tests of nothing 7 or more have probability 0.003 (binomial).
     assert rejected["rotate"] <= 6
     assert rejected["shuffle"] > 12
+
+
+def test_rotations_do_take_what_all_follow_for_agreement():
+    signal = np.sin(np.arange(100) / 7)[:, None] + 0.3 * np.random.default_rng(0).standard_normal((100, 5))
+    assert permutation_test(signal, how="rotate", permutations=99) == 0.01
 
 
 @pytest.mark.parametrize("more", [{"how": "sort"}, {"permutations": 0}])

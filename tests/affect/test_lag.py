@@ -79,10 +79,10 @@ def test_a_delay_beyond_the_bound_is_not_known():
 def test_who_has_no_correlation_has_no_delay():
     times = np.arange(80.0)
     still = trace(np.full(80, 0.1), times, clip="c0", rater="still")
-    table = found(annotations(*late({"a": 0.0, "b": 0.5}), still))
+    table = found(annotations(*late({"a": 0.0, "b": 1.0}), still))
     assert np.isnan(table["still"])
     # The two others are as if it was not there.
-    np.testing.assert_allclose(table[["a", "b"]], [-0.25, 0.25], atol=STEP)
+    np.testing.assert_allclose(table[["a", "b"]], [-0.5, 0.5], atol=1e-9)
     alone = estimate_lags(annotations(*late({"a": 0.0})))
     assert alone["lag"].isna().all()
 

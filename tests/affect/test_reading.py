@@ -77,6 +77,9 @@ def test_what_is_wrong_is_told_with_file_line_and_column(tmp_path, line, row, me
 def test_lines_are_counted_as_an_editor_does(tmp_path):
     file = written(tmp_path, HEADER, "", '"a\nb",r,crowd,arousal,0,0', "", "a,r,crowd,arousal,0,high")
     refused(f"{file}, line 6, column 'value': found 'high'", read, file)
+    # A row of two lines begins at the first.
+    file = written(tmp_path, HEADER, "a,r,crowd,arousal,0,0", '"a\nb",r,crowd,arousal,0,high')
+    refused(f"{file}, line 3, column 'value': found 'high'", read, file)
 
 
 @pytest.mark.parametrize("column", HEADER.split(","))
