@@ -38,6 +38,7 @@ def test_the_rest_needs_only_pandas():
 USES = {
     "statsmodels": """
 import pandas as pd
+from affect.agreement import factorial
 factorial(pd.DataFrame({"x": list("aabb"), "y": [1, 2, 3, 5.0]}), "y", ["x"])
 """,
     "pyarrow": """
