@@ -8,7 +8,7 @@ PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.so
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
 	verification.prototype formulations.penalties formulations.generic formulations.losses \
-	formulations.posed formulations.conjugates
+	formulations.posed formulations.conjugates affect affect.annotations affect.agreement
 
 .DEFAULT_GOAL := help
 .PHONY: help verify test test-deep test-browser mutants mutants-all bench bench-prototypes third-party docs lint clean
