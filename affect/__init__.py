@@ -1,0 +1,1 @@
+"""The study around the solver: from crowd and expert traces to tables and figures."""
