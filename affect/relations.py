@@ -71,6 +71,13 @@ def _fitted(
     }
 
 
+def _own_class_only(result: dict[str, Any], high: NDArray[np.bool_]) -> None:
+    """Leave out the column of the other class of each clip, which is empty, from weights and share of zeros."""
+    coef = np.array(result["coef"])[2 * np.arange(len(high)) + high]
+    result["coef"] = coef.tolist()
+    result["zeros"] = float((coef == 0).mean())
+
+
 def experts_as_tasks(material: Material, dimension: str, seed: int, protocol: Protocol) -> dict[str, Any]:
     """Figure 3: a task an expert, the ratings of each second as features, static labels +1 and -1.
 
@@ -126,7 +133,7 @@ def clips_as_tasks(
     for method in _methods(BASELINES, labels):
         model, result = _fitted(method, data, folds, wrong, protocol, standardise=False)
         result["accuracy"] = float((is_high(model.predict(X), protocol.rule) == high[clips]).mean())
-        result["coef"] = np.array(result["coef"])[2 * np.arange(len(high)) + high].tolist()
+        _own_class_only(result, high)
         record["methods"][method.name] = result
     return record
 
@@ -159,7 +166,7 @@ def descriptors_of_clips(
     }
     for method in _methods(BASELINES[1:], labels):
         _, result = _fitted(method, data, folds, error, protocol, standardise=True)
-        result["coef"] = np.array(result["coef"])[2 * np.arange(len(high)) + high].tolist()
+        _own_class_only(result, high)
         record["methods"][method.name] = result
     return record
 
