@@ -128,9 +128,10 @@ def test_profiles_are_exactly_linear_in_the_descriptors(simulations):
         X = part.features.loc[part.features["clip"] == clip, [*AUDIO, *VIDEO]].to_numpy()
         for dimension in ("arousal", "valence"):
             chosen = (part.profiles["clip"] == clip) & (part.profiles["dimension"] == dimension)
-            np.testing.assert_array_equal(
-                X @ part.weights[dimension][clip].to_numpy(), part.profiles.loc[chosen, "value"].to_numpy()
-            )
+            w, p = part.weights[dimension][clip].to_numpy(), part.profiles.loc[chosen, "value"].to_numpy()
+            # Two sums of the same 105 products, in orders that may differ.
+            rounding = 2 * 105 * np.finfo(float).eps * (np.abs(X) @ np.abs(w))
+            assert (np.abs(X @ w - p) <= rounding).all()
 
 
 def test_profiles_start_neutral_and_tend_to_the_static_rating(simulations):
@@ -152,7 +153,6 @@ def test_relatedness(relatedness, expected):
     weights = simulate(3, Settings(relatedness=relatedness)).val.weights["arousal"].loc[[*AUDIO]].to_numpy()
     weights = weights[(weights != 0).any(axis=1)]
     assert weights.shape[0] == 8  # sparse: 8 of 56
-    cosines = np.corrcoef(weights.T, rowvar=True)
     normed = weights / np.linalg.norm(weights, axis=0)
     cosines = normed.T @ normed
     off = cosines[~np.eye(len(cosines), dtype=bool)]
