@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-from affect.pipeline import Prepared, modalities, of_simulation, prepare, segments, with_experts
+from affect.pipeline import Prepared, cleaned, cut, modalities, of_simulation, prepare, with_experts
 from affect.problems import Protocol
 from affect.reading import read_features, read_ratings
 from affect.report import result_tables, uncertified, write_report
@@ -78,21 +78,26 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
     if options.experts or options.leave_out:
         val = with_experts(val, options.experts or (), options.leave_out or ())
     features = read_features(options.features, val.clips)
+    val, quality = cleaned(val)  # of whole recordings: a rater may well sit still for a segment
     if options.segment:
-        val, features = segments(val, features, options.segment)
+        val, features = cut(val, features, options.segment)
     columns = [column for column in features.columns if column not in ("clip", "time")]
     names = modalities(columns, options.audio or (), options.video or ())
     other = None
     if options.evaluation is not None:
-        other = read_ratings(options.evaluation, options.evaluation_clips, None, scale)
+        other, dropped = cleaned(
+            read_ratings(options.evaluation, options.evaluation_clips, None, scale), "Eval: "
+        )
+        quality += dropped
     experts = sorted(val.traces.loc[val.traces["population"] == "expert", "rater"].unique())
     notes = [f"Ratings: {', '.join(map(str, options.ratings))}; descriptors: {options.features}."]
     if options.experts:
         notes.append(
-            f"The experts are stand-ins, named on the command line: {', '.join(experts)}. The others are the crowd."
+            f"The experts are stand-ins, named on the command line: {', '.join(experts)}. The others "
+            f"are the crowd."
         )
     if options.segment:
-        notes.append(f"Clips are segments of {options.segment:g} s of the recordings.")
+        notes.append(f"Clips are segments of {options.segment} s of the recordings.")
     return prepare(
         "Expert-guided multi-task learning: the study on given ratings",
         val,
@@ -100,13 +105,16 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
         names,
         evaluation=other,
         protocol=protocol,
+        quality=quality,
         notes=notes,
     )
 
 
 def _simulations(options: argparse.Namespace, protocol: Protocol) -> int:
     if options.ratings:
-        raise ValueError("--seeds: found besides --ratings; expected one of them, since seeds are of simulations")
+        raise ValueError(
+            "--seeds: found besides --ratings; expected one of them, since seeds are of simulations"
+        )
     seeds = range(options.seed, options.seed + options.seeds)
     folder = options.output / "results"
     found = many(seeds, protocol, folder, n_jobs=options.jobs, show=show)
@@ -115,7 +123,9 @@ def _simulations(options: argparse.Namespace, protocol: Protocol) -> int:
         few = range(options.seed, options.seed + options.sweeps)
         swept = list(sweep(few, protocol, folder, n_jobs=options.jobs, show=show))
     show("")
-    command = f"python -m affect --seeds {options.seeds}" + (f" --sweeps {options.sweeps}" * bool(options.sweeps))
+    command = f"python -m affect --seeds {options.seeds}" + (
+        f" --sweeps {options.sweeps}" * bool(options.sweeps)
+    )
     text = markdown(found, swept, command)
     path = options.markdown or options.output / "study.md"
     write_whole(path, text)
@@ -135,7 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         "Without options, on a simulation. An interrupted run goes on where it was.",
     )
     add = parser.add_argument
-    add("--output", type=Path, default=Path("study"), metavar="FOLDER", help="where to write (default: study)")
+    add(
+        "--output", type=Path, default=Path("study"), metavar="FOLDER", help="where to write (default: study)"
+    )
     add("--seed", type=int, default=0, help="of simulation, snippets and folds (default: 0)")
     add("--runs", type=_count, help="runs of each cell (default: 5, with --seeds 1)")
     add("--jobs", type=_count, default=os.cpu_count() or 1, help="processes (default: one a processor)")
@@ -144,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         "--judge",
         choices=("own", "crowd"),
         default="own",
-        help="whose held-out labels choose the weight of methods that are given experts (default: own, the experts')",
+        help="whose held-out labels choose the weight of methods that are given experts (default: own)",
     )
     add("--rule", choices=("sum", "max"), default="sum", help="how P2 scores a class (default: sum)")
     own = parser.add_argument_group("one's own data")
@@ -154,18 +166,30 @@ def _parser() -> argparse.ArgumentParser:
     add("--audio", nargs="+", metavar="PATTERN", help="columns that are audio descriptors, such as 'rms_*'")
     add("--video", nargs="+", metavar="PATTERN", help="columns that are video descriptors")
     add("--clips", type=Path, metavar="FILE", help="CSV: clip, length, quadrant")
-    add("--static", type=Path, metavar="FILE", help="CSV of static ratings: clip, rater, population, dimension, value")
+    add(
+        "--static",
+        type=Path,
+        metavar="FILE",
+        help="CSV of static ratings: clip, rater, population, dimension, value",
+    )
     add("--experts", nargs="+", metavar="PATTERN", help="raters that are (stand-ins for) the experts")
     add("--leave-out", nargs="+", metavar="PATTERN", help="raters not to use")
-    add("--segment", type=float, metavar="SECONDS", help="cut recordings into clips of this length")
+    add("--segment", type=_count, metavar="SECONDS", help="cut recordings into clips of this length")
     add("--scale", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of all ratings, if not the paper's")
     add("--evaluation", type=Path, nargs="+", metavar="FILE", help="annotations of the Eval crowd, for P2")
     add("--evaluation-clips", type=Path, metavar="FILE", help="CSV: clip, length, quadrant")
     many_ = parser.add_argument_group("many simulations")
     add = many_.add_argument
-    add("--seeds", type=_count, metavar="N", help="this many simulations: which conclusions hold, with intervals")
+    add(
+        "--seeds",
+        type=_count,
+        metavar="N",
+        help="this many simulations: which conclusions hold, with intervals",
+    )
     add("--sweeps", type=_count, metavar="N", help="also vary one knob at a time, this many simulations each")
-    add("--markdown", type=Path, metavar="FILE", help="where to write what was found (default: in the folder)")
+    add(
+        "--markdown", type=Path, metavar="FILE", help="where to write what was found (default: in the folder)"
+    )
     return parser
 
 

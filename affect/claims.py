@@ -1,7 +1,7 @@
 """What the paper concludes from its Tables 8 and 9, as statements that results fulfil or not.
 
-A cell of P1 is a dimension, a modality, a half and a length (24), of P2 a dimension (2); its figure is the mean
-over runs.
+A cell of P1 is a dimension, a modality, a half and a length (24), of P2 a dimension (2); its figure is the
+mean over runs.
 """
 
 from __future__ import annotations

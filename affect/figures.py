@@ -41,7 +41,9 @@ def figure_2(material: Material) -> Figure:
     """Median (line) and mean (dashes) of crowd and experts over the last seconds of four clips."""
     chosen, dimensions = exemplars(material), material.dimensions
     figure = Figure(figsize=(2.1 * len(chosen) + 0.8, 1.8 * len(dimensions) + 0.6), layout="constrained")
-    panels = np.atleast_2d(figure.subplots(len(dimensions), len(chosen), sharex=True, sharey=True, squeeze=False))
+    panels = np.atleast_2d(
+        figure.subplots(len(dimensions), len(chosen), sharex=True, sharey=True, squeeze=False)
+    )
     for row, dimension in zip(panels, dimensions, strict=True):
         for panel, t in zip(row, chosen, strict=True):
             for population, color, name in (("crowd", CROWD, "crowd"), ("expert", EXPERTS, "experts")):
@@ -58,7 +60,11 @@ def figure_2(material: Material) -> Figure:
     for panel in panels[-1]:
         panel.set_xlabel("seconds before the end", **STYLE)
     figure.legend(
-        *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=7, frameon=False
+        *panels[0, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        fontsize=7,
+        frameon=False,
     )
     return figure
 
@@ -122,7 +128,9 @@ def _maps(
                 panel.set_ylabel(method, fontsize=8, fontweight="bold")
 
 
-def _over_time(records: Mapping[str, Mapping[str, Any]], methods: Sequence[str], height: float) -> Figure | None:
+def _over_time(
+    records: Mapping[str, Mapping[str, Any]], methods: Sequence[str], height: float
+) -> Figure | None:
     if not records:
         return None
     some = next(iter(records.values()))

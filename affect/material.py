@@ -153,12 +153,16 @@ def feature_cube(features: pd.DataFrame, clips: pd.DataFrame, names: Sequence[st
     missing = found.isna().any(axis=1)
     if missing.any():
         clip, time = found.index[int(np.argmax(missing))]
-        raise ValueError(f"features: found no complete row of clip {clip!r} at {time} s; expected one a second")
-    return found.to_numpy(float).reshape(len(lengths), seconds, len(names))
+        raise ValueError(
+            f"features: found no complete row of clip {clip!r} at {time} s; expected one a second"
+        )
+    return np.asarray(found.to_numpy(float).reshape(len(lengths), seconds, len(names)))
 
 
 def p1_data(
-    material: Material, profiles: pd.DataFrame | None = None, weights: Mapping[str, pd.DataFrame] | None = None
+    material: Material,
+    profiles: pd.DataFrame | None = None,
+    weights: Mapping[str, pd.DataFrame] | None = None,
 ) -> P1Data:
     """The arrays of P1, with the truth where it is known (`affect.simulate`)."""
     any_cube = next(iter(material.ratings.values()))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from fista import EGMTL, SRMTL, DirtyMTL, L21MTL, MTLasso, RobustMTL, STLasso
+from fista import EGMTL, L21MTL, SRMTL, DirtyMTL, MTLasso, RobustMTL, STLasso
 from fista.certificate import Certificate
 
 __all__ = ["GRID", "METHODS", "PAPER", "Fit", "Method", "Rows", "fit", "proof", "select"]
@@ -246,9 +246,7 @@ def select(
         count += judged.y.size
         training, start = crowd.take(~held), None
         for k, weight in enumerate(order):
-            model, start = fit(
-                method, weight, training, guide, tol=tol, standardise=standardise, start=start
-            )
+            model, start = fit(method, weight, training, guide, tol=tol, standardise=standardise, start=start)
             totals[k] += loss(model, judged)
             certificate = model.certificate
             if certificate is not None:

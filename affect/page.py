@@ -69,7 +69,8 @@ def _plain(name: str, caption: str, header: Sequence[str], rows: Iterable[Sequen
         for row in rows
     )
     return (
-        f'<div class="scroll" role="region" aria-labelledby="{name}" tabindex="0"><table><caption id="{name}">'
+        f'<div class="scroll" role="region" aria-labelledby="{name}" tabindex="0"><table>'
+        f'<caption id="{name}">'
         f"<span>{html.escape(caption)}</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
         "</table></div>"
     )
@@ -79,7 +80,8 @@ def _figure(number: str, caption: str, png: bytes) -> str:
     data = base64.b64encode(png).decode()
     text = html.escape(caption)
     return (
-        f'<figure id="figure{number}"><div class="pan"><img alt="{text}" src="data:image/png;base64,{data}"></div>'
+        f'<figure id="figure{number}"><div class="pan">'
+        f'<img alt="{text}" src="data:image/png;base64,{data}"></div>'
         f"<figcaption>Figure {number}. {text}</figcaption></figure>"
     )
 
@@ -163,7 +165,9 @@ def page(
     certificates = [f"<ul>{''.join(doubt)}</ul>"] if doubt else ["<p>Every fit is certified.</p>"]
     parts.append(("Fits that are not certified", certificates))
     rows = [("date (UTC)", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")), *settings]
-    parts.append(("Settings", [_plain("settings", "All that the results depend on", ("what", "value"), rows)]))
+    parts.append(
+        ("Settings", [_plain("settings", "All that the results depend on", ("what", "value"), rows)])
+    )
     names = [name.lower().replace(" ", "-") for name, _ in parts]
     links = "".join(
         f'<li><a href="#{key}">{html.escape(name)}</a></li>'
@@ -179,7 +183,8 @@ def page(
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body><main>"
-        f'<h1>{html.escape(title)}</h1><p class="result{"" if whole else " failed"}">{html.escape(verdict)}</p>'
+        f"<h1>{html.escape(title)}</h1>"
+        f'<p class="result{"" if whole else " failed"}">{html.escape(verdict)}</p>'
         f'<p class="quiet">{legend}</p><nav aria-label="Contents"><ul>{links}</ul></nav>{sections}'
         "</main></body></html>\n"
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
 
 from affect.annotations import Annotations
+from affect.annotations.rules import RULES, TRACE_RULES, clean
+from affect.annotations.seconds import rescale, second_of, segments
 from affect.material import Material, cube, feature_cube, p1_data
 from affect.problems import P1Data, Protocol
 from affect.simulate import AUDIO, VIDEO, Simulation
 
-__all__ = ["Prepared", "modalities", "of_simulation", "prepare", "segments", "with_experts"]
+__all__ = ["Prepared", "cleaned", "cut", "modalities", "of_simulation", "prepare", "with_experts"]
 
 
 @dataclass(frozen=True)
@@ -42,21 +44,14 @@ class Prepared:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def unit_scale(annotations: Annotations) -> Annotations:
-    """All ratings on [-1, 1], from the scale of each population."""
-    scaled = {}
-    for name in ("traces", "static"):
-        table = getattr(annotations, name).copy()
-        low = table["population"].map({p: ends[0] for p, ends in annotations.scale.items()}).to_numpy(float)
-        high = table["population"].map({p: ends[1] for p, ends in annotations.scale.items()}).to_numpy(float)
-        table["value"] = np.clip(2 * (table["value"].to_numpy(float) - low) / (high - low) - 1, -1, 1)
-        scaled[name] = table
-    unit = dict.fromkeys(annotations.scale, (-1.0, 1.0))
-    return Annotations(scaled["traces"], scaled["static"], annotations.clips, scale=unit)
+def cleaned(annotations: Annotations, label: str = "") -> tuple[Annotations, list[tuple[str, int, int]]]:
+    """What the quality rules leave, on [-1, 1], and what each rule did.
 
-
-def screened(annotations: Annotations) -> tuple[Annotations, list[tuple[str, int, int]]]:
-    raise NotImplementedError
+    Rules of static ratings apply where there are any, and the limit of five clips to those workers.
+    """
+    kept, report = clean(annotations, TRACE_RULES if annotations.static.empty else RULES)
+    steps = report.steps.itertuples()
+    return rescale(kept), [(label + step.rule, int(step.dropped), int(step.annotations)) for step in steps]
 
 
 def prepare(
@@ -69,9 +64,10 @@ def prepare(
     protocol: Protocol | None = None,
     profiles: pd.DataFrame | None = None,
     weights: Mapping[str, pd.DataFrame] | None = None,
+    quality: Sequence[tuple[str, int, int]] = (),
     notes: Sequence[str] = (),
 ) -> Prepared:
-    """Drop what the quality rules drop, and cut out the last seconds.
+    """Cut out the last seconds of clean annotations on [-1, 1], for all that the study does.
 
     Parameters
     ----------
@@ -87,46 +83,41 @@ def prepare(
     protocol : Protocol, optional
     profiles, weights : optional
         The truth, where it is known.
-    notes : sequence of str
+    quality, notes
+        What readers have to know.
 
     Returns
     -------
     Prepared
     """
     seconds = (protocol or Protocol()).seconds
-    kept, quality = screened(val)
-    kept = unit_scale(kept)
-    rated = set(map(tuple, kept.traces[["population", "dimension"]].drop_duplicates().to_numpy().tolist()))
+    rated = set(map(tuple, val.traces[["population", "dimension"]].drop_duplicates().to_numpy().tolist()))
     dimensions = sorted({d for _, d in rated if {("crowd", d), ("expert", d)} <= rated})
     if not dimensions:
         raise ValueError(
             f"ratings: found {sorted(rated)}; expected one dimension at least that crowd and experts rated"
         )
-    others, other_clips = {}, None
+    others = {}
     if evaluation is not None:
-        evaluation, dropped = screened(evaluation)
-        evaluation = unit_scale(evaluation)
-        quality += [(f"Eval: {rule}", n, left) for rule, n, left in dropped]
-        other_clips = evaluation.clips
         known = set(evaluation.traces["dimension"])
         others = {
-            d: cube(evaluation.traces, other_clips, "crowd", d, seconds) for d in dimensions if d in known
+            d: cube(evaluation.traces, evaluation.clips, "crowd", d, seconds)
+            for d in dimensions
+            if d in known
         }
     material = Material(
-        kept.clips,
+        val.clips,
+        {(p, d): cube(val.traces, val.clips, p, d, seconds) for p in ("crowd", "expert") for d in dimensions},
         {
-            (p, d): cube(kept.traces, kept.clips, p, d, seconds)
-            for p in ("crowd", "expert")
-            for d in dimensions
+            modality: feature_cube(features, val.clips, columns, seconds)
+            for modality, columns in names.items()
         },
-        {modality: feature_cube(features, kept.clips, columns, seconds) for modality, columns in names.items()},
         names,
-        other_clips,
+        None if evaluation is None else evaluation.clips,
         others,
     )
-    return Prepared(
-        title, kept, evaluation, material, p1_data(material, profiles, weights), quality, tuple(notes)
-    )
+    p1 = p1_data(material, profiles, weights)
+    return Prepared(title, val, evaluation, material, p1, tuple(quality), tuple(notes))
 
 
 def of_simulation(simulation: Simulation, protocol: Protocol | None = None) -> Prepared:
@@ -141,20 +132,27 @@ def of_simulation(simulation: Simulation, protocol: Protocol | None = None) -> P
     """
     val, other = simulation.val, simulation.eval
     notes = (
-        f"A simulation (seed {simulation.seed}): clips, raters and descriptors were drawn with the statistics of "
+        f"A simulation (seed {simulation.seed}): clips, raters and descriptors were drawn with the "
+        f"statistics of "
         "the paper's Tables 1 to 4. The paper's own ratings were never published.",
-        "Experts are not the truth: they are raters who agree as the paper's experts do. RMSE against the true "
+        "Experts are not the truth: they are raters who agree as the paper's experts do. RMSE "
+        "against the true "
         "profile is in a table of its own.",
+    )
+    kept, quality = cleaned(Annotations(val.traces, val.static, val.clips))
+    students, dropped = cleaned(
+        Annotations(other.traces, None, other.clips, scale={"crowd": (-1.0, 1.0)}), "Eval: "
     )
     return prepare(
         "Expert-guided multi-task learning: the study on a simulation",
-        Annotations(val.traces, val.static, val.clips),
+        kept,
         val.features,
         {"audio": AUDIO, "video": VIDEO},
-        evaluation=Annotations(other.traces, None, other.clips, scale={"crowd": (-1.0, 1.0)}),
+        evaluation=students,
         protocol=protocol,
         profiles=val.profiles,
         weights=val.weights,
+        quality=[*quality, *dropped],
         notes=notes,
     )
 
@@ -162,7 +160,9 @@ def of_simulation(simulation: Simulation, protocol: Protocol | None = None) -> P
 # -- one's own data ----------------------------------------------------------------------------------
 
 
-def with_experts(annotations: Annotations, experts: Sequence[str], leave_out: Sequence[str] = ()) -> Annotations:
+def with_experts(
+    annotations: Annotations, experts: Sequence[str], leave_out: Sequence[str] = ()
+) -> Annotations:
     """Name the raters that are the experts, and those to leave out, by patterns such as ``av1o0[5-9]``."""
 
     def named(patterns: Sequence[str]) -> set[str]:
@@ -185,27 +185,16 @@ def with_experts(annotations: Annotations, experts: Sequence[str], leave_out: Se
     return Annotations(tables["traces"], tables["static"], annotations.clips, scale=annotations.scale)
 
 
-def segments(annotations: Annotations, features: pd.DataFrame, seconds: float) -> tuple[Annotations, pd.DataFrame]:
-    """Cut long recordings into clips of so many seconds; what is left over at the end is not used."""
-    starts = {
-        clip: np.arange(int(length // seconds)) * seconds
-        for clip, length in zip(annotations.clips["clip"], annotations.clips["length"], strict=True)
-    }
-
-    def cut(table: pd.DataFrame) -> pd.DataFrame:
-        number = (table["time"] // seconds).astype(int)
-        inside = number < table["clip"].map({clip: len(s) for clip, s in starts.items()})
-        piece = table["clip"].astype(str) + "-" + number.map("{:03d}".format)
-        return table.assign(clip=piece, time=table["time"] - number * seconds)[inside]
-
-    clips = pd.DataFrame(
-        [(f"{clip}-{k:03d}", float(seconds)) for clip, s in starts.items() for k in range(len(s))],
-        columns=["clip", "length"],
-    )
-    if clips.empty:
-        raise ValueError(f"segment: found {seconds:g} s; expected no more than the length of the recordings")
-    pieces = Annotations(cut(annotations.traces), None, clips, scale=annotations.scale)
-    return pieces, cut(features)
+def cut(annotations: Annotations, features: pd.DataFrame, seconds: int) -> tuple[Annotations, pd.DataFrame]:
+    """Clips of so many seconds out of long recordings, with their descriptors."""
+    pieces = segments(annotations, seconds)
+    numbers = (second_of(annotations.clips["length"]) // seconds).tolist()
+    whole = [(clip, k) for clip, n in zip(annotations.clips["clip"], numbers, strict=True) for k in range(n)]
+    names = dict(zip(whole, pieces.clips["clip"], strict=True))
+    number = second_of(features["time"]) // seconds
+    piece = [names.get(key) for key in zip(features["clip"].astype(str), number.tolist(), strict=True)]
+    moved = features.assign(clip=piece, time=features["time"] - number * seconds)
+    return pieces, moved[moved["clip"].notna()].reset_index(drop=True)
 
 
 def modalities(columns: Sequence[str], audio: Sequence[str], video: Sequence[str]) -> dict[str, list[str]]:
@@ -226,8 +215,3 @@ def modalities(columns: Sequence[str], audio: Sequence[str], video: Sequence[str
         if mine:
             found[name] = mine
     return found
-
-
-def renamed(prepared: Prepared, title: str) -> Prepared:
-    """The same under another title."""
-    return replace(prepared, title=title)

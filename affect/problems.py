@@ -46,7 +46,8 @@ class Protocol:
     few : int
         Experts of "EG-MTL (7)", drawn anew in every run.
     judge : {"own", "crowd"}
-        Whose held-out labels choose the weight of a method that is given experts: the experts' or the crowd's.
+        Whose held-out labels choose the weight of methods that are given experts: the experts' or the
+        crowd's.
     rule : {"sum", "max"}
         P2: the score of a class on an unseen clip is the sum, or the largest, of those of all clips.
     tol, fold_tol : float
@@ -303,7 +304,7 @@ def solve_p2(
     def wrong(model: Fit, rows: Rows) -> float:
         # Several columns a row: the count of the rows is what the mean is taken over in `select`.
         truth = rows.y.reshape(len(rows.y), -1, 2).sum(axis=1)[:, 1] > 0
-        return float((is_high(model.predict(rows.X), protocol.rule) != truth).sum()) * rows.y.shape[1]
+        return float((is_high(model.predict(rows.X), protocol.rule) != truth).sum() * rows.y.shape[1])
 
     record: dict[str, Any] = {"few": [str(name) for name in few], "methods": {}}
     for method in methods:

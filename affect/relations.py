@@ -72,7 +72,7 @@ def _fitted(
 
 
 def _own_class_only(result: dict[str, Any], high: NDArray[np.bool_]) -> None:
-    """Leave out the column of the other class of each clip, which is empty, from weights and share of zeros."""
+    """Leave the column of the other class of each clip, which is empty, out of weights and share of zeros."""
     coef = np.array(result["coef"])[2 * np.arange(len(high)) + high]
     result["coef"] = coef.tolist()
     result["zeros"] = float((coef == 0).mean())
@@ -110,7 +110,8 @@ def clips_as_tasks(
 ) -> dict[str, Any]:
     """Table 6 and Figure 4: columns for clip and class, the ratings of each second as features.
 
-    SR-MTL's graph relates the clips of equal static label. The figure shows of each clip the column of its own
+    SR-MTL's graph relates the clips of equal static label. The figure shows of each clip the column of its
+    own
     class (the other is 0).
 
     Returns
@@ -124,9 +125,9 @@ def clips_as_tasks(
 
     def wrong(model: Fit, rows: Rows) -> float:
         truth = rows.y.reshape(len(rows.y), -1, 2).sum(axis=1)[:, 1] > 0
-        return float((is_high(model.predict(rows.X), protocol.rule) != truth).sum()) * rows.y.shape[1]
+        return float((is_high(model.predict(rows.X), protocol.rule) != truth).sum() * rows.y.shape[1])
 
-    # Relation of the columns: same class and a clip of that class; empty columns have no partner that matters.
+    # Columns of one class, of clips of that class, are related; so are the empty ones, among themselves.
     labels = [f"{c}{h}" for h in high for c in (False, True)]
     folds = _deal(len(X), protocol, seed)
     record: dict[str, Any] = {"tasks": list(material.clips["clip"]), "methods": {}}

@@ -17,13 +17,18 @@ from affect.tables import Table, table_6, table_7, table_8, table_9
 __all__ = ["figures", "result_tables", "uncertified", "write_report"]
 
 CAPTIONS = {
-    "2": "Ratings of crowd and experts over the last seconds of a clip of each quadrant (or of the first clips).",
-    "3": "Experts as tasks, the ratings of each second as features, static labels as targets: |W|, darker = larger, "
+    "2": "Ratings of crowd and experts over the last seconds of a clip of each quadrant (or of the "
+    "first clips).",
+    "3": "Experts as tasks, the ratings of each second as features, static labels as targets: |W|, "
+    "darker = larger, "
     "each panel by its own largest.",
-    "4": "Clips as tasks, the experts' ratings of each second as features: |W|, darker = larger. SR MTL relates the "
+    "4": "Clips as tasks, the experts' ratings of each second as features: |W|, darker = larger. SR "
+    "MTL relates the "
     "clips of equal static label.",
-    "5": "Clips as tasks, descriptors as features, static labels as targets: |W| of standardised descriptors, darker "
-    "= larger. A column of the label matrix says which clip a row is of, so that arousal and valence differ by SR "
+    "5": "Clips as tasks, descriptors as features, static labels as targets: |W| of standardised "
+    "descriptors, darker "
+    "= larger. A column of the label matrix says which clip a row is of, so that arousal and valence "
+    "differ by SR "
     "MTL's graph alone.",
 }
 
@@ -36,7 +41,9 @@ def result_tables(results: Results) -> tuple[list[Table], list[Table]]:
         main += [table_8(results, m) for m in ("rmse", "rmse_truth", "rmse_crowd") if m in one]
     if results.of("p2-"):
         main.append(table_9(results))
-    shared = [table(results) for prefix, table in (("table6-", table_6), ("table7-", table_7)) if results.of(prefix)]
+    shared = [
+        table(results) for prefix, table in (("table6-", table_6), ("table7-", table_7)) if results.of(prefix)
+    ]
     return main, shared
 
 
@@ -59,7 +66,9 @@ def uncertified(results: Results) -> list[str]:
     ]
 
 
-def write_report(prepared: Prepared, results: Results, folder: Path, options: Sequence[tuple[str, Any]]) -> Path:
+def write_report(
+    prepared: Prepared, results: Results, folder: Path, options: Sequence[tuple[str, Any]]
+) -> Path:
     """Write report.html, and each table (txt, csv, tex) and figure (png, pdf) by itself.
 
     Returns

@@ -1,4 +1,4 @@
-"""Which of the paper's conclusions hold, over many simulations, and where they stop to: the command's ``--seeds``.
+"""Which of the paper's conclusions hold, over many simulations, and where not: the command's ``--seeds``.
 
 A simulation is one draw of clips, raters and descriptors; means over simulations come with 95% confidence
 intervals of Student's t.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,16 @@ SWEEPS: Mapping[str, Sequence[float]] = {
     "relatedness": (0.0, 0.25, 0.5, 0.75, 1.0),
 }
 SWEPT_CELLS = tuple(Cell(d, m, "back", 10) for d in DIMENSIONS for m in ("audio", "video"))
-SWEPT_METHODS = ("Lasso", "MT-Lasso", "SR MTL", "EG-MTL", "EG-MTL (7)", "mean", "SR, pooled", "SR, experts only")
+SWEPT_METHODS = (
+    "Lasso",
+    "MT-Lasso",
+    "SR MTL",
+    "EG-MTL",
+    "EG-MTL (7)",
+    "mean",
+    "SR, pooled",
+    "SR, experts only",
+)
 
 
 def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
@@ -63,7 +73,9 @@ def many(
     for seed in seeds:
         prepared = of_simulation(simulate(seed, settings), protocol)
         wanted = [
-            job for job in jobs(prepared.material, prepared.p1, seed, protocol) if job.key[:3] in ("p1-", "p2-")
+            job
+            for job in jobs(prepared.material, prepared.p1, seed, protocol)
+            if job.key[:3] in ("p1-", "p2-")
         ]
         found.append(
             run(
@@ -71,10 +83,14 @@ def many(
                 settings_of(prepared.material, protocol, seed),
                 folder,
                 n_jobs=n_jobs,
-                show=lambda text, seed=seed: show(f"seed {seed}: {text}"),  # type: ignore[misc]
+                show=partial(_prefixed, show, f"seed {seed}"),
             )
         )
     return found
+
+
+def _prefixed(show: Callable[[str], None], prefix: str, text: str) -> None:
+    show(f"{prefix}: {text}")
 
 
 @dataclass(frozen=True)
@@ -108,11 +124,13 @@ def sweep(
                     described | {"methods": [method.name for method in methods]},
                     folder,
                     n_jobs=n_jobs,
-                    show=lambda text, a=knob, b=value, c=seed: show(f"{a} {b:g}, seed {c}: {text}"),  # type: ignore[misc]
+                    show=partial(_prefixed, show, f"{knob} {value:g}, seed {seed}"),
                 )
                 by_cell = losses(results).values()
                 for method in methods:
-                    rmse.setdefault(method.name, []).append(float(np.mean([by[method.name] for by in by_cell])))
+                    rmse.setdefault(method.name, []).append(
+                        float(np.mean([by[method.name] for by in by_cell]))
+                    )
             yield Swept(knob, float(value), rmse)
 
 
@@ -128,20 +146,26 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
     lines = [
         "# What holds of the paper's conclusions, on simulations",
         "",
-        f"Written by `{command}`. {len(found)} simulations, {protocol['runs']} run(s) of each cell; intervals are "
-        "95% confidence intervals of the mean over simulations (Student's t). The simulation's parameters come from "
-        "the paper's Tables 1 to 4 (`affect/simulate.py` says which from where) and were fixed before anything was "
+        f"Written by `{command}`. {len(found)} simulations, {protocol['runs']} run(s) of each cell; "
+        f"intervals are "
+        "95% confidence intervals of the mean over simulations (Student's t). The simulation's "
+        "parameters come from "
+        "the paper's Tables 1 to 4 (`affect/simulate.py` says which from where) and were fixed "
+        "before anything was "
         "learned from it.",
         "",
-        f"{fits[1]} of {fits[0]} reported fits and {fits[3]} of {fits[2]} fits of the cross-validation are certified "
+        f"{fits[1]} of {fits[0]} reported fits and {fits[3]} of {fits[2]} fits of the "
+        f"cross-validation are certified "
         f"to their tolerance ({protocol['tol']:g} and {protocol['fold_tol']:g} of F(0)).",
         "",
         "## The conclusions",
         "",
-        "In how many cells of Table 8 (P1: RMSE against the experts' median) and rows of Table 9 (P2: accuracy) a "
+        "In how many cells of Table 8 (P1: RMSE against the experts' median) and rows of Table 9 "
+        "(P2: accuracy) a "
         "statement holds. P2 (all runs of a simulation share its data) has two rows.",
         "",
-        "| statement | problem | cells in which it holds, mean per simulation | simulations in which it holds in all |",
+        "| statement | problem | cells in which it holds, mean | simulations in which it holds in "
+        "all cells |",
         "|---|---|---|---|",
     ]
     counted = [claims(results) for results in found]
@@ -156,18 +180,23 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
         "",
         "## The methods",
         "",
-        "RMSE is the mean over the 24 cells, against the experts' median, the crowd's, and the true profile, which "
-        "the paper could not know. The difference is that to EG-MTL on the same simulation (positive: EG-MTL is "
+        "RMSE is the mean over the 24 cells, against the experts' median, the crowd's, and the true "
+        "profile, which "
+        "the paper could not know. The difference is that to EG-MTL on the same simulation "
+        "(positive: EG-MTL is "
         "better). Accuracy is the mean over arousal and valence. Baselines in italics are not in the paper.",
         "",
-        "| method | RMSE, experts | RMSE, crowd | RMSE, truth | minus EG-MTL (experts) | minus EG-MTL (truth) "
+        "| method | RMSE, experts | RMSE, crowd | RMSE, truth | minus EG-MTL (experts) | minus "
+        "EG-MTL (truth) "
         "| accuracy (P2) | EG-MTL minus it (P2) |",
         "|---|---|---|---|---|---|---|---|",
     ]
     means = {
         (problem, measure): [
             {
-                name: float(np.mean([by[name] for cell, by in losses(r, measure).items() if cell[0] == problem]))
+                name: float(
+                    np.mean([by[name] for cell, by in losses(r, measure).items() if cell[0] == problem])
+                )
                 for name in (m.name for m in METHODS)
             }
             for r in found
@@ -181,11 +210,17 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
             for measure in ("rmse", "rmse_crowd", "rmse_truth")
         ]
         differences = [
-            "" if name == "EG-MTL" else _with_interval([by[name] - by["EG-MTL"] for by in means["p1", measure]])
+            ""
+            if name == "EG-MTL"
+            else _with_interval([by[name] - by["EG-MTL"] for by in means["p1", measure]])
             for measure in ("rmse", "rmse_truth")
         ]
         accuracy = _with_interval([1 - by[name] for by in means["p2", "rmse"]])
-        lead = "" if name == "EG-MTL" else _with_interval([by[name] - by["EG-MTL"] for by in means["p2", "rmse"]])
+        lead = (
+            ""
+            if name == "EG-MTL"
+            else _with_interval([by[name] - by["EG-MTL"] for by in means["p2", "rmse"]])
+        )
         label = name if name in PAPER else f"*{name}*"
         lines.append(f"| {label} | " + " | ".join([*cells_of, *differences, accuracy, lead]) + " |")
     if swept:
@@ -199,8 +234,10 @@ def _sweeps(swept: Sequence[Swept]) -> list[str]:
         "",
         "## Where they stop to hold",
         "",
-        f"One knob of the simulation at a time, {number} simulations each, back halves, 10 s, both dimensions and "
-        "both kinds of descriptors: mean RMSE against the experts' median (which changes with the experts). The "
+        f"One knob of the simulation at a time, {number} simulations each, back halves, 10 s, both "
+        f"dimensions and "
+        "both kinds of descriptors: mean RMSE against the experts' median (which changes with the "
+        "experts). The "
         "best is in bold.",
     ]
     for knob in dict.fromkeys(s.knob for s in swept):
@@ -219,4 +256,3 @@ def _sweeps(swept: Sequence[Swept]) -> list[str]:
                 row.append(f"**{text}**" if np.mean(s.rmse[name]) == best else text)
             lines.append(f"| {s.value:g} | " + " | ".join(row) + " |")
     return lines
-

@@ -1,7 +1,7 @@
 """The study as jobs whose results are files: what an interruption leaves is used again, and nothing else.
 
-A folder of results belongs to one set of data, one protocol and one version of the software: their hash is its
-name. Files are written whole or not at all.
+A folder of results belongs to one set of data, one protocol and one version of the software: their hash is
+its name. Files are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
+import fista
 from affect.material import Material, p2_data
 from affect.methods import METHODS, Method
 from affect.problems import Cell, P1Data, Protocol, cells, solve_p1, solve_p2
@@ -110,6 +111,16 @@ def data_hash(material: Material) -> str:
     return digest.hexdigest()
 
 
+def code_hash() -> str:
+    """Of the modules that numbers come from: this checkout may be ahead of its version."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    ours = [here / f"{name}.py" for name in ("material", "methods", "problems", "relations")]
+    for path in (*ours, *sorted(Path(fista.__file__).parent.rglob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def settings_of(material: Material, protocol: Protocol, seed: int) -> dict[str, Any]:
     """All that the results depend on."""
     return {
@@ -118,6 +129,7 @@ def settings_of(material: Material, protocol: Protocol, seed: int) -> dict[str, 
         "methods": [method.name for method in METHODS],
         "data": data_hash(material),
         "versions": versions(),
+        "code": code_hash(),
     }
 
 

@@ -1,6 +1,7 @@
 """The paper's tables: console, CSV, LaTeX and HTML from one description.
 
-The best of a column is bold, baselines that the paper lacks included; an entry of which a fit is not certified
+The best of a column is bold, baselines that the paper lacks included; an entry of which a fit is not
+certified
 is marked.
 """
 
@@ -26,7 +27,14 @@ UNCERTIFIED = "○"
 LATEX = {
     "\\": r"\textbackslash{}",
     **{mark: rf"\{mark}" for mark in "%_&#${}"},
-    **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "○": r"$\circ$", "ℓ": r"$\ell$", "–": "--"},
+    **{
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "○": r"$\circ$",
+        "ℓ": r"$\ell$",
+        "–": "--",
+    },
 }
 
 
@@ -134,7 +142,9 @@ class Table:
         n = len(self.labels)
         out = [self.caption]
         for line in lines:
-            parts = [c.ljust(w) if k < n else c.rjust(w) for k, (c, w) in enumerate(zip(line, widths, strict=True))]
+            parts = [
+                c.ljust(w) if k < n else c.rjust(w) for k, (c, w) in enumerate(zip(line, widths, strict=True))
+            ]
             out.append("  ".join(parts).rstrip())
         return "\n".join(out) + "\n"
 
@@ -250,7 +260,8 @@ def table_9(results: Results) -> Table:
             rows.append(((dimension, method.name), entries))
     return Table(
         "table9",
-        "Table 9. P2: accuracy on the Eval set, mean ± sd over runs (which differ in their folds and in the few "
+        "Table 9. P2: accuracy on the Eval set, mean ± sd over runs (which differ in their folds and "
+        "in the few "
         "experts), over annotations as in the paper, and over clips by majority of their annotations",
         ("dimension", "method"),
         ("annotations", "clips"),
@@ -267,13 +278,12 @@ def table_6(results: Results) -> Table:
         entries = []
         for name in BASELINES:
             r = record["methods"][name]
-            entries.append(
-                Entry(r["accuracy"], None, f"{r['zeros']:.2f}", bool(r["proof"]["converged"]))
-            )
+            entries.append(Entry(r["accuracy"], None, f"{r['zeros']:.2f}", bool(r["proof"]["converged"])))
         rows.append(((dimension, population), entries))
     return Table(
         "table6",
-        "Table 6. Accuracy on the Val set, on the training data, with ratings as features; in parentheses the "
+        "Table 6. Accuracy on the Val set, on the training data, with ratings as features; in "
+        "parentheses the "
         "share of zeros in W",
         ("dimension", "population"),
         BASELINES,
@@ -294,7 +304,8 @@ def table_7(results: Results) -> Table:
         rows.append(((dimension, modality), entries))
     return Table(
         "table7",
-        "Table 7. RMSE on the training data, of the experts' medians by descriptors; in parentheses the share of "
+        "Table 7. RMSE on the training data, of the experts' medians by descriptors; in parentheses "
+        "the share of "
         "zeros in W",
         ("dimension", "features"),
         BASELINES,
@@ -311,7 +322,9 @@ def agreement_table(name: str, caption: str, summary: pd.DataFrame) -> Table:
     for population in populations:
         mine = summary[summary["population"] == population].set_index(["group", "part"])
         entries = [
-            Entry(float(mine.loc[c, "mean"]), float(mine.loc[c, "sd"])) if c in mine.index else Entry(float("nan"))
+            Entry(float(mine.loc[c, "mean"]), float(mine.loc[c, "sd"]))
+            if c in mine.index
+            else Entry(float("nan"))
             for c in columns
         ]
         rows.append(((population,), entries))

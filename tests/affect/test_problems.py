@@ -148,7 +148,9 @@ def test_rmse_and_weights_of_a_chosen_method(solved):
     X = d.features["audio"][:, ~held].reshape(-1, D)
     centre, scale = X.mean(axis=0), X.std(axis=0)
     tasks = np.repeat(np.arange(CLIPS), (~held).sum())
-    model = SRMTL(alpha=result["weight"]).fit((X - centre) / scale, d.crowd["arousal"][:, ~held].ravel(), tasks=tasks)
+    model = SRMTL(alpha=result["weight"]).fit(
+        (X - centre) / scale, d.crowd["arousal"][:, ~held].ravel(), tasks=tasks
+    )
     Z = (d.features["audio"][:, held] - centre) / scale
     errors = np.einsum("tsd,td->ts", Z, model.coef_) - np.median(d.experts["arousal"], axis=-1)[:, held]
     # Both fits are within tol of the minimum, and start apart: they agree to about its square root.
@@ -248,7 +250,8 @@ def test_folds_of_time_are_blocks_that_share_nothing(n):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"folds": "clips"}, {"judge": "me"}, {"rule": "mean"}, {"runs": 0}, {"seconds": 20}, {"n_folds": 1}]
+    "wrong",
+    [{"folds": "clips"}, {"judge": "me"}, {"rule": "mean"}, {"runs": 0}, {"seconds": 20}, {"n_folds": 1}],
 )
 def test_wrong_protocols_are_named(wrong):
     (name,) = wrong
@@ -266,13 +269,26 @@ def annotations(seed=0, n=12, separation=1.0):
     def made(per_clip, noise):
         clips = np.repeat(np.arange(4), per_clip)
         level = np.where(high[clips], separation, -separation)
-        return level[:, None] + noise * rng.standard_normal((len(clips), 30)), clips, np.tile(np.arange(per_clip), 4)
+        return (
+            level[:, None] + noise * rng.standard_normal((len(clips), 30)),
+            clips,
+            np.tile(np.arange(per_clip), 4),
+        )
 
     crowd, crowd_clips, crowd_raters = made(n, 1.0)
     experts, expert_clips, expert_raters = made(8, 0.3)
     evaluation, evaluation_clips, _ = made(10, 1.0)
     return P2Data(
-        crowd, crowd_clips, crowd_raters, experts, expert_clips, expert_raters, evaluation, evaluation_clips, high, high
+        crowd,
+        crowd_clips,
+        crowd_raters,
+        experts,
+        expert_clips,
+        expert_raters,
+        evaluation,
+        evaluation_clips,
+        high,
+        high,
     )
 
 
@@ -282,7 +298,9 @@ def test_p2_separates_what_is_apart_and_guesses_what_is_not():
         assert apart[name]["accuracy"] > 0.95, name
         assert apart[name]["clip_accuracy"] == 1.0
         assert apart[name]["proof"]["converged"]
-    same = solve_p2(annotations(separation=0.0), 0, 0, methods=[BY_NAME["MT-Lasso"], BY_NAME["EG-MTL"]])["methods"]
+    same = solve_p2(annotations(separation=0.0), 0, 0, methods=[BY_NAME["MT-Lasso"], BY_NAME["EG-MTL"]])[
+        "methods"
+    ]
     for result in same.values():
         assert abs(result["accuracy"] - 0.5) < 4 * np.sqrt(0.25 / 40)
 

@@ -25,7 +25,8 @@ def simulations():
 
 
 def concordance(ratings):
-    """Kendall's W of seconds x raters, from its definition (the raters of a simulation have hardly any ties)."""
+    """Kendall's W of seconds x raters, from its definition (the raters of a simulation have hardly "
+    "any ties)."""
     ranks = np.apply_along_axis(rankdata, 0, ratings)
     n, m = ranks.shape
     totals = ranks.sum(axis=1)
@@ -88,24 +89,35 @@ def test_table_2(simulations):
                 for dimension in ("arousal", "valence"):
                     values = clips.get_group(quadrant)[dimension]
                     np.testing.assert_allclose(
-                        [values.mean(), values.std()], STATIC[name, dimension][quadrant], rtol=1e-12, atol=1e-12
+                        [values.mean(), values.std()],
+                        STATIC[name, dimension][quadrant],
+                        rtol=1e-12,
+                        atol=1e-12,
                     )
                     assert values.abs().max() <= 2
 
 
 def test_tables_3_and_4_full_clips(measured):
-    means = measured.groupby(["set", "population", "dimension", "level"])["full"].agg(["mean", "std", "count"])
+    means = measured.groupby(["set", "population", "dimension", "level"])["full"].agg(
+        ["mean", "std", "count"]
+    )
     for (name, population, dimension), levels in CONCORDANCE.items():
         for level, (mean, _) in levels.items():
             found = means.loc[name, population, dimension, level]
             least = {("val", "expert"): 1 / 16, ("val", "crowd"): 1 / 15, ("eval", "crowd"): 1 / 35}
-            target = max(mean, least[name, population])  # W of unrelated raters is 1/m: Table 4's 0.06 is below
+            target = max(
+                mean, least[name, population]
+            )  # W of unrelated raters is 1/m: Table 4's 0.06 is below
             # Three standard errors of the mean over these clips, the sampling of raters included.
-            assert abs(found["mean"] - target) <= 3 * found["std"] / np.sqrt(found["count"]), (name, population)
+            assert abs(found["mean"] - target) <= 3 * found["std"] / np.sqrt(found["count"]), (
+                name,
+                population,
+            )
 
 
 def test_tables_3_and_4_halves_are_below_the_whole(measured):
-    """The paper's halves have 0.72 to 0.87 of the W of the full clip ("All", without its contradictory entries)."""
+    """The paper's halves have 0.72 to 0.87 of the W of the full clip ("All", without its "
+    "contradictory entries)."""
     means = measured.groupby(["set", "population", "dimension"])[["full", "first", "second"]].mean()
     for key in [
         ("val", "expert", "arousal"),
@@ -169,7 +181,9 @@ def test_a_knob_of_the_experts_leaves_the_crowd_as_it_is():
     plain, noisy = simulate(2), simulate(2, Settings(expert_noise=3.0, experts=4))
     for table in (plain, noisy):
         assert table.val.traces["value"].abs().max() <= 2
-    crowds = [s.val.traces[s.val.traces["population"] == "crowd"].reset_index(drop=True) for s in (plain, noisy)]
+    crowds = [
+        s.val.traces[s.val.traces["population"] == "crowd"].reset_index(drop=True) for s in (plain, noisy)
+    ]
     pd.testing.assert_frame_equal(*crowds)
     pd.testing.assert_frame_equal(plain.val.profiles, noisy.val.profiles)
 
