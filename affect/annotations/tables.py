@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from affect.extra import required
 
 __all__ = [
     "ANNOTATION",
@@ -19,6 +25,9 @@ __all__ = [
     "SCALES",
     "Annotations",
     "Source",
+    "check_clips",
+    "companion",
+    "lengths_of",
     "validate",
     "validate_clips",
     "validate_static",
@@ -120,7 +129,7 @@ def validate_static(
         "one static rating of a clip and dimension by a rater",
     )
     if "familiarity" in static:
-        table["familiarity"] = static["familiarity"]
+        table["familiarity"] = _natural(static["familiarity"])
     return table
 
 
@@ -138,7 +147,7 @@ def validate_clips(clips: pd.DataFrame, source: Source | str = "clips") -> pd.Da
         table["quadrant"] = clips["quadrant"].where(clips["quadrant"].notna(), "").astype(str)
         _one_of(table, "quadrant", (*QUADRANTS, ""), source)
     for column in clips.columns.difference(table.columns, sort=False):
-        table[column] = clips[column]
+        table[column] = _natural(clips[column])
     return table
 
 
@@ -182,11 +191,60 @@ class Annotations:
         traces = validate(self.traces, "traces", scale).reset_index(drop=True)
         static = pd.DataFrame(columns=list(STATIC)) if self.static is None else self.static
         static = validate_static(static, "static", scale).reset_index(drop=True)
-        clips = _lengths(traces) if self.clips is None else self.clips
+        clips = lengths_of(traces) if self.clips is None else self.clips
         clips = validate_clips(clips, "clips").reset_index(drop=True)
-        _known_clips(traces, clips, Source("traces"))
+        check_clips(traces, clips, Source("traces"))
         for name, value in (("traces", traces), ("static", static), ("clips", clips), ("scale", scale)):
             object.__setattr__(self, name, value)
+
+    def only(
+        self,
+        *,
+        clips: Iterable[str] | None = None,
+        raters: Iterable[str] | None = None,
+        population: str | None = None,
+        dimension: str | None = None,
+    ) -> Annotations:
+        """The annotations of some clips, some raters, one population, one dimension.
+
+        Clips that are named stay in the table of clips even if nobody rated them.
+
+        Examples
+        --------
+        >>> rows = [["a", rater, "crowd", "arousal", 0, 1] for rater in ("r", "s")]
+        >>> Annotations(pd.DataFrame(rows, columns=TRACES)).only(raters=["s"])
+        Annotations(1 clip, 1 rater, 1 annotation, 1 sample)
+        """
+        wanted = {
+            "clip": None if clips is None else list(clips),
+            "rater": None if raters is None else list(raters),
+            "population": None if population is None else [population],
+            "dimension": None if dimension is None else [dimension],
+        }
+
+        def chosen(table: pd.DataFrame) -> pd.DataFrame:
+            for column, names in wanted.items():
+                if names is not None and column in table:
+                    table = table[table[column].isin(names)]
+            return table
+
+        traces = chosen(self.traces)
+        if traces.empty:
+            asked = ", ".join(f"{column} in {names}" for column, names in wanted.items() if names is not None)
+            raise ValueError(f"traces: found none with {asked}; expected at least one sample")
+        return Annotations(traces, chosen(self.static), chosen(self.clips), self.scale)
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write the traces, and beside ``ratings.csv`` the others as ``ratings.static.csv`` and so on.
+
+        `read` finds them there. No file has its name before it is complete.
+        """
+        write(self, Path(path), lambda table, file: table.to_csv(file, index=False))
+
+    def to_parquet(self, path: str | PathLike[str]) -> None:
+        """As `to_csv`, in Parquet, with pyarrow."""
+        required("pyarrow")
+        write(self, Path(path), lambda table, file: table.to_parquet(file, index=False))
 
     def __repr__(self) -> str:
         counts = {
@@ -208,6 +266,13 @@ def _columns(table: Any, wanted: tuple[str, ...], source: Source) -> pd.DataFram
                 f"expected {', '.join(wanted)}"
             )
     return table[list(wanted)].copy()
+
+
+def _natural(column: pd.Series) -> pd.Series:
+    """Numbers where all that is there is a number, as of a file; else as it is."""
+    blank = column.isna() | (column.astype(object).astype(str).str.strip() == "")
+    numbers = pd.to_numeric(column.where(~blank), errors="coerce")
+    return numbers if (numbers.isna() == blank).all() and not blank.all() else column
 
 
 def _first(wrong: Any) -> int | None:
@@ -322,7 +387,7 @@ def _order(table: pd.DataFrame, source: Source) -> None:
         raise source.refuse(table.index[k], "time", found, "media time that increases within an annotation")
 
 
-def _lengths(traces: pd.DataFrame) -> pd.DataFrame:
+def lengths_of(traces: pd.DataFrame) -> pd.DataFrame:
     """As long as the longest trace, whose last sample stands for as long as its samples usually do."""
     rows = []
     for clip, samples in traces.groupby("clip", sort=False):
@@ -333,7 +398,7 @@ def _lengths(traces: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["clip", "length"])
 
 
-def _known_clips(traces: pd.DataFrame, clips: pd.DataFrame, source: Source) -> None:
+def check_clips(traces: pd.DataFrame, clips: pd.DataFrame, source: Source) -> None:
     length = traces["clip"].map(clips.set_index("clip")["length"])
     k = _first(length.isna())
     if k is not None:
@@ -344,3 +409,31 @@ def _known_clips(traces: pd.DataFrame, clips: pd.DataFrame, source: Source) -> N
     if k is not None:
         found = f"{traces['time'].iloc[k]:g} s of clip {traces['clip'].iloc[k]!r}"
         raise source.refuse(traces.index[k], "time", found, f"media time within its {length.iloc[k]:g} s")
+
+
+def companion(path: str | PathLike[str], name: str) -> Path:
+    """``ratings.static.csv`` beside ``ratings.csv``.
+
+    Examples
+    --------
+    >>> companion("ratings.csv", "static").name
+    'ratings.static.csv'
+    """
+    path = Path(path)
+    return path.with_name(f"{path.stem}.{name}{path.suffix}")
+
+
+def write(annotations: Annotations, path: Path, to_file: Callable[[pd.DataFrame, Path], object]) -> None:
+    """All tables, first under temporary names; then each takes its own, the traces last."""
+    ends = [(population, low, high) for population, (low, high) in annotations.scale.items()]
+    tables = {
+        companion(path, "scale"): pd.DataFrame(ends, columns=["population", "low", "high"]),
+        companion(path, "clips"): annotations.clips,
+        companion(path, "static"): annotations.static,
+        path: annotations.traces,
+    }
+    with tempfile.TemporaryDirectory(dir=path.resolve().parent, suffix=".part") as folder:
+        for file, table in tables.items():
+            to_file(table, Path(folder, file.name))
+        for file in tables:
+            os.replace(Path(folder, file.name), file)
