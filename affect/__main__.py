@@ -8,10 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-
-from affect.pipeline import Prepared, cleaned, cut, modalities, of_simulation, prepare, with_experts
+from affect.own import cut, modalities, read_features, read_ratings
+from affect.pipeline import Prepared, cleaned, of_simulation, prepare
 from affect.problems import Protocol
-from affect.reading import read_features, read_ratings
 from affect.report import result_tables, uncertified, write_report
 from affect.seeds import many, markdown, sweep
 from affect.simulate import simulate
@@ -73,10 +72,16 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
     """The data of one's own files."""
     if options.features is None:
         raise ValueError("--features: found none; expected the descriptors of the clips in --ratings")
-    scale = tuple(options.scale) if options.scale else None
-    val = read_ratings(options.ratings, options.clips, options.static, scale)
-    if options.experts or options.leave_out:
-        val = with_experts(val, options.experts or (), options.leave_out or ())
+    scale = (options.scale[0], options.scale[1]) if options.scale else None
+    val = read_ratings(
+        options.ratings,
+        clips=options.clips,
+        static=options.static,
+        scale=scale,
+        dimension=options.dimension,
+        experts=options.experts or (),
+        leave_out=options.leave_out or (),
+    )
     features = read_features(options.features, val.clips)
     val, quality = cleaned(val)  # of whole recordings: a rater may well sit still for a segment
     if options.segment:
@@ -85,9 +90,8 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
     names = modalities(columns, options.audio or (), options.video or ())
     other = None
     if options.evaluation is not None:
-        other, dropped = cleaned(
-            read_ratings(options.evaluation, options.evaluation_clips, None, scale), "Eval: "
-        )
+        students = read_ratings(options.evaluation, clips=options.evaluation_clips, scale=scale)
+        other, dropped = cleaned(students, "Eval: ")
         quality += dropped
     experts = sorted(val.traces.loc[val.traces["population"] == "expert", "rater"].unique())
     notes = [f"Ratings: {', '.join(map(str, options.ratings))}; descriptors: {options.features}."]
@@ -172,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="CSV of static ratings: clip, rater, population, dimension, value",
     )
+    add("--dimension", choices=("arousal", "valence"), help="what is rated, where files do not say")
     add("--experts", nargs="+", metavar="PATTERN", help="raters that are (stand-ins for) the experts")
     add("--leave-out", nargs="+", metavar="PATTERN", help="raters not to use")
     add("--segment", type=_count, metavar="SECONDS", help="cut recordings into clips of this length")

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
-import numpy as np
 import pandas as pd
 
-from affect.annotations import Annotations
-from affect.annotations.rules import RULES, TRACE_RULES, clean
-from affect.annotations.seconds import rescale, second_of, segments
+from affect.annotations import RULES, TRACE_RULES, Annotations, clean, rescale
 from affect.material import Material, cube, feature_cube, p1_data
 from affect.problems import P1Data, Protocol
 from affect.simulate import AUDIO, VIDEO, Simulation
 
-__all__ = ["Prepared", "cleaned", "cut", "modalities", "of_simulation", "prepare", "with_experts"]
+__all__ = ["Prepared", "cleaned", "of_simulation", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -155,63 +151,3 @@ def of_simulation(simulation: Simulation, protocol: Protocol | None = None) -> P
         quality=[*quality, *dropped],
         notes=notes,
     )
-
-
-# -- one's own data ----------------------------------------------------------------------------------
-
-
-def with_experts(
-    annotations: Annotations, experts: Sequence[str], leave_out: Sequence[str] = ()
-) -> Annotations:
-    """Name the raters that are the experts, and those to leave out, by patterns such as ``av1o0[5-9]``."""
-
-    def named(patterns: Sequence[str]) -> set[str]:
-        raters = annotations.traces["rater"].unique()
-        found: set[str] = set()
-        for pattern in patterns:
-            matched = {rater for rater in raters if fnmatchcase(rater, pattern)}
-            if not matched:
-                raise ValueError(f"raters: found none like {pattern!r} among {', '.join(sorted(raters))}")
-            found |= matched
-        return found
-
-    chosen, gone = named(experts), named(leave_out)
-    tables = {}
-    for name in ("traces", "static"):
-        table = getattr(annotations, name)
-        table = table[~table["rater"].isin(gone)].copy()
-        table["population"] = np.where(table["rater"].isin(chosen), "expert", table["population"])
-        tables[name] = table
-    return Annotations(tables["traces"], tables["static"], annotations.clips, scale=annotations.scale)
-
-
-def cut(annotations: Annotations, features: pd.DataFrame, seconds: int) -> tuple[Annotations, pd.DataFrame]:
-    """Clips of so many seconds out of long recordings, with their descriptors."""
-    pieces = segments(annotations, seconds)
-    numbers = (second_of(annotations.clips["length"]) // seconds).tolist()
-    whole = [(clip, k) for clip, n in zip(annotations.clips["clip"], numbers, strict=True) for k in range(n)]
-    names = dict(zip(whole, pieces.clips["clip"], strict=True))
-    number = second_of(features["time"]) // seconds
-    piece = [names.get(key) for key in zip(features["clip"].astype(str), number.tolist(), strict=True)]
-    moved = features.assign(clip=piece, time=features["time"] - number * seconds)
-    return pieces, moved[moved["clip"].notna()].reset_index(drop=True)
-
-
-def modalities(columns: Sequence[str], audio: Sequence[str], video: Sequence[str]) -> dict[str, list[str]]:
-    """Which descriptors are audio and which video, by patterns; without patterns all are ``features``.
-
-    Examples
-    --------
-    >>> modalities(["rms", "hue"], ["rms"], ["h*"])
-    {'audio': ['rms'], 'video': ['hue']}
-    """
-    if not (audio or video):
-        return {"features": list(columns)}
-    found = {}
-    for name, patterns in (("audio", audio), ("video", video)):
-        mine = [column for column in columns if any(fnmatchcase(column, pattern) for pattern in patterns)]
-        if patterns and not mine:
-            raise ValueError(f"{name}: found no column like {' '.join(patterns)} among {', '.join(columns)}")
-        if mine:
-            found[name] = mine
-    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from affect.claims import claims
-from affect.concordance import anova_rows, concordance_tables
+from affect.concordance import anova_rows, concordance_tables, measured
 from affect.figures import as_bytes, figure_2, figure_3, figure_4, figure_5
 from affect.page import page
 from affect.pipeline import Prepared
@@ -76,7 +76,8 @@ def write_report(
     Path
         Of the page.
     """
-    agreement = concordance_tables(prepared.val, prepared.evaluation)
+    by_set = measured(prepared.val, prepared.evaluation)
+    agreement = concordance_tables(by_set)
     main, shared = result_tables(results)
     for table in (*agreement, *main, *shared):
         for suffix, content in (("txt", table.console()), ("csv", table.csv()), ("tex", table.latex())):
@@ -103,7 +104,7 @@ def write_report(
         claims=claims(results),
         quality=prepared.quality,
         agreement=agreement,
-        anova=anova_rows(prepared.val),
+        anova=anova_rows(by_set),
         results=main,
         relations=shared,
         figures=drawn,
