@@ -10,20 +10,21 @@ Three tables, in the columns that files have as well:
 - *clips*: ``clip``, ``length`` (seconds), optionally ``quadrant`` ("HAHV", "HALV", "LAHV" or "LALV"); further
   columns are kept.
 
-`Annotations` holds the three, checked. An annotation is what one rater gave for one clip and dimension in one
-session.
+`Annotations` holds the three, checked. An annotation is what one rater gave for one clip and dimension in
+one session.
 
-Rooms: `tables` (what may be in the three), `reading` and `gtrace` (files), `rules` (quality), `seconds` (media
-time and scales), `fusion` (one profile from many), `lag` (delays).
+Rooms: `tables` (what may be in the three; `checks`, `files`), `reading`, `wide` and `gtrace` (formats),
+`rules` (quality), `seconds` (media time and scales), `fusion` (one profile from many), `lag` (delays).
 """
 
 from affect.annotations.fusion import evaluator_weights, fuse
 from affect.annotations.gtrace import read_gtrace
 from affect.annotations.lag import correct_lags, estimate_lags
-from affect.annotations.reading import combine, read, read_wide
+from affect.annotations.reading import combine, read
 from affect.annotations.rules import RULES, TRACE_RULES, Report, clean
 from affect.annotations.seconds import half, last_seconds, matrix, resample, rescale, segments
 from affect.annotations.tables import DIMENSIONS, POPULATIONS, QUADRANTS, Annotations, validate
+from affect.annotations.wide import read_wide
 
 __all__ = [
     "DIMENSIONS",

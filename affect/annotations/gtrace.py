@@ -26,8 +26,9 @@ from xml.parsers import expat
 
 import pandas as pd
 
+from affect.annotations.checks import Source
 from affect.annotations.reading import Scale, scale_of_each
-from affect.annotations.tables import POPULATIONS, Annotations, Source, validate
+from affect.annotations.tables import POPULATIONS, Annotations, validate
 
 __all__ = ["read_gtrace"]
 

@@ -1,37 +1,33 @@
-"""Files of ratings: tidy CSV, and wide CSV with a column for every rater.
+"""Tidy files of ratings, and several as one.
 
 Messages name file, line and column. Separators are commas, semicolons or tabs, whichever the first line has.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from affect.annotations.checks import Source
+from affect.annotations.files import companion, table_of
 from affect.annotations.tables import (
     ANNOTATION,
-    DIMENSIONS,
     OVERRUN,
     POPULATIONS,
     SCALES,
     Annotations,
-    Source,
     check_clips,
-    companion,
     lengths_of,
     validate,
     validate_clips,
     validate_static,
 )
-from affect.extra import required
 
-__all__ = ["combine", "read", "read_wide", "scale_of_each", "table_of"]
+__all__ = ["Scale", "combine", "read", "scale_of_each", "validated"]
 
 Scale = Mapping[str, tuple[float, float]] | tuple[float, float]
 
@@ -102,86 +98,6 @@ def read(
     return Annotations(traces, of_raters, of_clips, ends)
 
 
-def read_wide(
-    path: str | PathLike[str],
-    *,
-    clip: str | None = None,
-    time: str | None = None,
-    dimension: str | None = None,
-    experts: str | Sequence[str] = (),
-    omit: str | Sequence[str] = (),
-    scale: Scale = SCALES,
-) -> Annotations:
-    r"""Read a wide file: a row for every moment of one clip, a column for every rater.
-
-    Parameters
-    ----------
-    path : path
-        CSV. An empty cell (or "NaN") is a moment without a rating.
-    clip : str, optional
-        Name of the clip; by default that of the file.
-    time : str, optional
-        Column of media time in seconds; by default the one called ``sec``, ``t`` or ``time``.
-    dimension : {"arousal", "valence"}, optional
-        What is rated; columns are then raters. Without, columns are called ``<dimension>_<rater>``.
-    experts, omit : str or sequence of str
-        Raters who are experts (all others are the crowd), and columns to leave out, by name or by a pattern
-        such as ``"ao*"``.
-    scale : dict of population to (low, high), or (low, high) of all
-        By default the crowd in [-2, 2] and experts in [-1, 1].
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> file = Path(tempfile.mkdtemp(), "film.csv")
-    >>> _ = file.write_text("sec,arousal_a,arousal_b,valence_b\n0,0,1,1\n1,,-1,1\n")
-    >>> read_wide(file, experts="b").traces
-       clip rater population dimension  session  time  value
-    0  film     a      crowd   arousal        0   0.0    0.0
-    1  film     b     expert   arousal        0   0.0    1.0
-    2  film     b     expert   arousal        0   1.0   -1.0
-    3  film     b     expert   valence        0   0.0    1.0
-    4  film     b     expert   valence        0   1.0    1.0
-    """
-    if dimension not in (None, *DIMENSIONS):
-        raise ValueError(
-            f"dimension: found {dimension!r}; expected None, {' or '.join(map(repr, DIMENSIONS))}"
-        )
-    table, source = table_of(path)
-    time = _time_column(table, time, source)
-    ends = scale_of_each(scale)
-    name = Path(path).stem if clip is None else clip
-    common = {"clip": name, "rater": "all", "population": "crowd", "dimension": "arousal"}
-    moments = pd.DataFrame({**common, "time": table[time], "value": ends["crowd"][0]}, index=table.index)
-    moments = _validated(moments, source, ends, {"time": time})
-    columns = _rater_columns(table, time, dimension, omit, source)
-    patterns = [experts] if isinstance(experts, str) else list(experts)
-    for pattern in patterns:
-        if not any(fnmatchcase(rater, pattern) for _, rater in columns.values()):
-            raise ValueError(f"{source.name}: found no rater {pattern!r} (experts); expected at least one")
-    parts = []
-    for column, (of, rater) in columns.items():
-        known = table[column].str.strip().str.lower()
-        there = table[~known.isin(["", "nan", "na"])]
-        expert = any(fnmatchcase(rater, pattern) for pattern in patterns)
-        rows = {
-            "clip": name,
-            "rater": rater,
-            "population": "expert" if expert else "crowd",
-            "dimension": of,
-            "time": moments["time"],
-            "value": there[column],
-        }
-        # One column at a time, so that a message can name it as the file does.
-        part = pd.DataFrame(rows, index=there.index)
-        if len(part):
-            parts.append(_validated(part, source, ends, {"value": column, "time": time}))
-    if not parts:
-        raise ValueError(f"{source.name}: found no ratings; expected at least one")
-    traces = pd.concat(parts)
-    return Annotations(traces, clips=lengths_of(moments), scale=ends)
-
-
 def combine(parts: Iterable[Annotations], clips: pd.DataFrame | None = None) -> Annotations:
     """Annotations of several files as one, all on the same scales (`rescale` converts).
 
@@ -189,8 +105,8 @@ def combine(parts: Iterable[Annotations], clips: pd.DataFrame | None = None) -> 
     ----------
     parts : iterable of Annotations
     clips : DataFrame, optional
-        The table of clips. Without, that of the parts: a clip that is in several has to be the same in all, up to
-        a second of length (of which the longest counts: where a part did not know it, its traces told).
+        The table of clips. Without, that of the parts: a clip that is in several has to be the same in all,
+        up to a second of length, of which the longest counts.
 
     Raises
     ------
@@ -231,51 +147,6 @@ def _same_clips(clips: pd.DataFrame) -> pd.DataFrame:
     return clips.assign(length=longest).drop_duplicates("clip")
 
 
-def table_of(path: str | PathLike[str]) -> tuple[pd.DataFrame, Source]:
-    """A file as a table: of CSV as text, with an index that counts lines of the file as an editor does.
-
-    Raises
-    ------
-    ValueError
-        The file is empty, no UTF-8 text, has a column twice or a row of another length.
-    """
-    name = str(path)
-    if Path(path).suffix == ".parquet":
-        required("pyarrow")
-        return pd.read_parquet(path), Source(name)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: found byte {error.start} that is no UTF-8; expected text") from None
-    lines = text.splitlines(keepends=True)
-    if not text.strip():
-        raise ValueError(f"{name}: found an empty file; expected a header and rows")
-    separator = max(",;\t", key=lines[0].count)
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    rows, index = [], []
-    header: list[str] = []
-    try:
-        before = 0
-        for row in reader:
-            line, before = before + 1, reader.line_num
-            if not header:
-                header = [column.strip() for column in row]
-                for k, column in enumerate(header):
-                    if column in header[:k]:
-                        raise ValueError(
-                            f"{name}, line {line}, column {column!r}: found twice; expected once"
-                        )
-            elif row:
-                if len(row) != len(header):
-                    expected = f"the {len(header)} of the header"
-                    raise ValueError(f"{name}, line {line}: found {len(row)} columns; expected {expected}")
-                rows.append(row)
-                index.append(line)
-    except csv.Error as error:
-        raise ValueError(f"{name}, line {reader.line_num}: found {error}; expected CSV") from None
-    return pd.DataFrame(rows, columns=header, index=index, dtype=str), Source(name, "line")
-
-
 def _written_scale(path: Path) -> Scale:
     if not path.exists():
         return SCALES
@@ -303,7 +174,7 @@ def _static_columns(
     # The rating of the latest session that has one.
     given = of_session[of_session["static"].str.strip() != ""].sort_values("session", kind="stable")
     last = given.drop_duplicates(key, keep="last").rename(columns={"static": "value"}).drop(columns="session")
-    return _validated(last.sort_index(), source, scale, {"value": "static"}, validate_static)
+    return validated(last.sort_index(), source, scale, {"value": "static"}, validate_static)
 
 
 def _clip_columns(table: pd.DataFrame, traces: pd.DataFrame, source: Source) -> pd.DataFrame | None:
@@ -332,7 +203,7 @@ def _constant(rows: pd.DataFrame, key: list[str], names: list[str], source: Sour
     return rows.drop_duplicates(key)
 
 
-def _validated(
+def validated(
     table: pd.DataFrame,
     source: Source,
     scale: Mapping[str, tuple[float, float]],
@@ -346,49 +217,3 @@ def _validated(
             return super().refuse(row, called.get(column, column), found, expected)
 
     return check(table, Renamed(source.name, source.unit), scale)
-
-
-def _time_column(table: pd.DataFrame, time: str | None, source: Source) -> str:
-    candidates = ("sec", "t", "time") if time is None else (time,)
-    found = [column for column in candidates if column in table]
-    if not found:
-        expected = " or ".join(map(repr, candidates))
-        raise ValueError(f"{source.name}: found no column {expected} among {list(table.columns)} (time)")
-    return found[0]
-
-
-def _rater_columns(
-    table: pd.DataFrame, time: str, dimension: str | None, omit: str | Sequence[str], source: Source
-) -> dict[str, tuple[str, str]]:
-    """Dimension and rater of each column."""
-    patterns = [omit] if isinstance(omit, str) else list(omit)
-    used: set[str] = set()
-    columns: dict[str, tuple[str, str]] = {}
-    for column in table.columns:
-        if column == time:
-            continue
-        if dimension is not None:
-            of, rater = dimension, column
-        else:
-            of, _, rater = column.partition("_")
-        hits = {
-            pattern for pattern in patterns if fnmatchcase(rater, pattern) or fnmatchcase(column, pattern)
-        }
-        used |= hits
-        if hits:
-            continue
-        if of not in DIMENSIONS or not rater:
-            expected = " or ".join(f"{name}_<rater>" for name in DIMENSIONS)
-            raise ValueError(
-                f"{source.name}, line 1, column {column!r}: found no dimension; expected {expected} "
-                "(or say `dimension=`, or `omit=` the column)"
-            )
-        columns[column] = (of, rater)
-    for pattern in patterns:
-        if pattern not in used:
-            raise ValueError(f"{source.name}: found no column {pattern!r} (omit); expected at least one")
-    if not columns:
-        raise ValueError(
-            f"{source.name}: found no column of a rater among {list(table.columns)}; expected one"
-        )
-    return columns

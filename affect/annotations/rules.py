@@ -170,13 +170,13 @@ def static_opposite(annotations: Annotations, *, population: str | None = "crowd
     table = _annotations(annotations, population)
     of = annotations.traces
     largest = (
-        of.assign(value=of["value"] - of["population"].map(middle))
+        of.assign(value=of["value"] - of["population"].map(middle).astype(float))
         .groupby(ANNOTATION)["value"]
         .agg(["min", "max"])
     )
     largest = largest.reindex(pd.MultiIndex.from_frame(table[ANNOTATION]))
     low, high = largest["min"].to_numpy(), largest["max"].to_numpy()
-    static = (_static(annotations, table) - table["population"].map(middle)).to_numpy(float)
+    static = (_static(annotations, table) - table["population"].map(middle).astype(float)).to_numpy(float)
     # One of the two is the farthest, or both are; NaN, an absent rating, is opposite to nothing.
     opposite = ((static < 0) & (high > -low) & (high > 0)) | ((static > 0) & (-low > high) & (low < 0))
     found = [

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -15,6 +13,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from affect.annotations.checks import (
+    Source,
+    check_numbers,
+    check_once,
+    check_one_of,
+    check_text,
+    columns_of,
+    first_of,
+    natural,
+)
+from affect.annotations.files import write
 from affect.extra import required
 
 __all__ = [
@@ -24,9 +33,7 @@ __all__ = [
     "QUADRANTS",
     "SCALES",
     "Annotations",
-    "Source",
     "check_clips",
-    "companion",
     "lengths_of",
     "validate",
     "validate_clips",
@@ -43,19 +50,6 @@ ANNOTATION = ["clip", "rater", "population", "dimension", "session"]
 TRACES = ("clip", "rater", "population", "dimension", "time", "value")
 STATIC = ("clip", "rater", "population", "dimension", "value")
 OVERRUN = 1.0  # s: a player's clock may pass the end of a clip by less than the second that is analysed
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a table is from, for messages: its name and what its index counts."""
-
-    name: str
-    unit: str = "row"
-
-    def refuse(self, row: object, column: str, found: object, expected: str) -> ValueError:
-        return ValueError(
-            f"{self.name}, {self.unit} {row}, column {column!r}: found {found}; expected {expected}"
-        )
 
 
 def validate(
@@ -96,14 +90,14 @@ def validate(
     ValueError: traces, row 0, column 'population': found 'students'; expected 'crowd' or 'expert'
     """
     source = Source(source) if isinstance(source, str) else source
-    table = _columns(traces, TRACES, source)
+    table = columns_of(traces, TRACES, source)
     if table.empty:
         raise ValueError(f"{source.name}: found no rows; expected at least one sample")
     table["session"] = _sessions(traces, source)
     table = table[[*ANNOTATION, "time", "value"]]
     _names(table, source)
-    _numbers(table, "time", source, "seconds of media time, finite and >= 0", lambda t: t >= 0)
-    _numbers(table, "value", source, "a finite number (a missing rating is a sample that is not there)")
+    check_numbers(table, "time", source, "seconds of media time, finite and >= 0", lambda t: t >= 0)
+    check_numbers(table, "value", source, "a finite number (a missing rating is a sample that is not there)")
     _on_scale(table, source, scale)
     _one_population(table, source)
     _order(table, source)
@@ -117,11 +111,11 @@ def validate_static(
 ) -> pd.DataFrame:
     """Check a table of static ratings as `validate` checks traces; it may be empty."""
     source = Source(source) if isinstance(source, str) else source
-    table = _columns(static, STATIC, source)
+    table = columns_of(static, STATIC, source)
     _names(table, source)
-    _numbers(table, "value", source, "a finite number (an absent rating is a row that is not there)")
+    check_numbers(table, "value", source, "a finite number (an absent rating is a row that is not there)")
     _on_scale(table, source, scale)
-    _once(
+    check_once(
         table,
         ["clip", "rater", "dimension"],
         "value",
@@ -129,7 +123,7 @@ def validate_static(
         "one static rating of a clip and dimension by a rater",
     )
     if "familiarity" in static:
-        table["familiarity"] = _natural(static["familiarity"])
+        table["familiarity"] = natural(static["familiarity"])
     return table
 
 
@@ -139,15 +133,15 @@ def validate_clips(clips: pd.DataFrame, source: Source | str = "clips") -> pd.Da
     A quadrant that is not known is empty.
     """
     source = Source(source) if isinstance(source, str) else source
-    table = _columns(clips, ("clip", "length"), source)
-    _text(table, "clip", source)
-    _once(table, ["clip"], "clip", source, "one clip of a name")
-    _numbers(table, "length", source, "seconds, finite and > 0", lambda t: t > 0)
+    table = columns_of(clips, ("clip", "length"), source)
+    check_text(table, "clip", source)
+    check_once(table, ["clip"], "clip", source, "one clip of a name")
+    check_numbers(table, "length", source, "seconds, finite and > 0", lambda t: t > 0)
     if "quadrant" in clips:
         table["quadrant"] = clips["quadrant"].where(clips["quadrant"].notna(), "").astype(str)
-        _one_of(table, "quadrant", (*QUADRANTS, ""), source)
+        check_one_of(table, "quadrant", (*QUADRANTS, ""), source)
     for column in clips.columns.difference(table.columns, sort=False):
-        table[column] = _natural(clips[column])
+        table[column] = natural(clips[column])
     return table
 
 
@@ -234,17 +228,22 @@ class Annotations:
             raise ValueError(f"traces: found none with {asked}; expected at least one sample")
         return Annotations(traces, chosen(self.static), chosen(self.clips), self.scale)
 
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        ends = [(population, low, high) for population, (low, high) in self.scale.items()]
+        scale = pd.DataFrame(ends, columns=["population", "low", "high"])
+        return {"scale": scale, "clips": self.clips, "static": self.static, "": self.traces}
+
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write the traces, and beside ``ratings.csv`` the others as ``ratings.static.csv`` and so on.
 
         `read` finds them there. No file has its name before it is complete.
         """
-        write(self, Path(path), lambda table, file: table.to_csv(file, index=False))
+        write(self._tables(), Path(path), lambda table, file: table.to_csv(file, index=False))
 
     def to_parquet(self, path: str | PathLike[str]) -> None:
         """As `to_csv`, in Parquet, with pyarrow."""
         required("pyarrow")
-        write(self, Path(path), lambda table, file: table.to_parquet(file, index=False))
+        write(self._tables(), Path(path), lambda table, file: table.to_parquet(file, index=False))
 
     def __repr__(self) -> str:
         counts = {
@@ -256,79 +255,18 @@ class Annotations:
         return f"Annotations({', '.join(f'{n} {name}' + 's' * (n != 1) for name, n in counts.items())})"
 
 
-def _columns(table: Any, wanted: tuple[str, ...], source: Source) -> pd.DataFrame:
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(f"{source.name}: found {type(table).__name__}; expected a DataFrame")
-    for column in wanted:
-        if column not in table:
-            raise ValueError(
-                f"{source.name}: found no column {column!r} among {list(table.columns)}; "
-                f"expected {', '.join(wanted)}"
-            )
-    return table[list(wanted)].copy()
-
-
-def _natural(column: pd.Series) -> pd.Series:
-    """Numbers where all that is there is a number, as of a file; else as it is."""
-    blank = column.isna() | (column.astype(object).astype(str).str.strip() == "")
-    numbers = pd.to_numeric(column.where(~blank), errors="coerce")
-    return numbers if (numbers.isna() == blank).all() and not blank.all() else column
-
-
-def _first(wrong: Any) -> int | None:
-    wrong = np.asarray(wrong, dtype=bool)
-    return int(wrong.argmax()) if wrong.any() else None
-
-
 def _names(table: pd.DataFrame, source: Source) -> None:
-    _text(table, "clip", source)
-    _text(table, "rater", source)
-    _one_of(table, "population", POPULATIONS, source)
-    _one_of(table, "dimension", DIMENSIONS, source)
-
-
-def _text(table: pd.DataFrame, column: str, source: Source) -> None:
-    text = table[column].astype(object).map(lambda name: "" if pd.isna(name) else str(name).strip())
-    k = _first(text == "")
-    if k is not None:
-        raise source.refuse(table.index[k], column, repr(table[column].iloc[k]), "a name")
-    table[column] = text.astype(str)
-
-
-def _one_of(table: pd.DataFrame, column: str, known: tuple[str, ...], source: Source) -> None:
-    k = _first(~table[column].isin(known))
-    if k is not None:
-        expected = " or ".join(repr(name) for name in known)
-        raise source.refuse(table.index[k], column, repr(table[column].iloc[k]), expected)
-    table[column] = table[column].astype(str)
-
-
-def _numbers(
-    table: pd.DataFrame,
-    column: str,
-    source: Source,
-    expected: str,
-    allowed: Callable[[NDArray[np.float64]], NDArray[np.bool_]] = np.isfinite,
-) -> None:
-    # A flag or a date is no rating, though pandas would make a number of it.
-    kind = getattr(table[column].dtype, "kind", "O")
-    numbers = (
-        pd.to_numeric(table[column], errors="coerce")
-        if kind in "iufO"
-        else table[column].map(lambda _: math.nan)
-    )
-    numbers = numbers.to_numpy(dtype=float, na_value=math.nan)
-    k = _first(~(np.isfinite(numbers) & allowed(numbers)))
-    if k is not None:
-        raise source.refuse(table.index[k], column, repr(table[column].iloc[k]), expected)
-    table[column] = numbers
+    check_text(table, "clip", source)
+    check_text(table, "rater", source)
+    check_one_of(table, "population", POPULATIONS, source)
+    check_one_of(table, "dimension", DIMENSIONS, source)
 
 
 def _sessions(traces: pd.DataFrame, source: Source) -> NDArray[np.int64]:
     if "session" not in traces:
         return np.zeros(len(traces), dtype=np.int64)
     table = traces[["session"]].copy()
-    _numbers(table, "session", source, "an integer", lambda s: s == np.floor(s))
+    check_numbers(table, "session", source, "an integer", lambda s: s == np.floor(s))
     return np.asarray(table["session"], dtype=np.int64)
 
 
@@ -351,7 +289,7 @@ def _on_scale(table: pd.DataFrame, source: Source, scale: Mapping[str, tuple[flo
         return
     low = table["population"].map({p: ends[0] for p, ends in scale.items()}).to_numpy(float)
     high = table["population"].map({p: ends[1] for p, ends in scale.items()}).to_numpy(float)
-    k = _first((table["value"] < low) | (table["value"] > high))
+    k = first_of((table["value"] < low) | (table["value"] > high))
     if k is not None:
         row = table.iloc[k]
         expected = (
@@ -363,25 +301,17 @@ def _on_scale(table: pd.DataFrame, source: Source, scale: Mapping[str, tuple[flo
 
 def _one_population(table: pd.DataFrame, source: Source) -> None:
     first = table.groupby("rater", sort=False)["population"].transform("first")
-    k = _first(first != table["population"])
+    k = first_of(first != table["population"])
     if k is not None:
         row = table.iloc[k]
         found = f"{row['population']!r} of rater {row['rater']!r}, {first.iloc[k]!r} before"
         raise source.refuse(table.index[k], "population", found, "one population a rater")
 
 
-def _once(table: pd.DataFrame, key: list[str], column: str, source: Source, expected: str) -> None:
-    k = _first(table.duplicated(key))
-    if k is not None:
-        row = table.iloc[k]
-        found = ", ".join(repr(row[name]) for name in key) + " a second time"
-        raise source.refuse(table.index[k], column, found, expected)
-
-
 def _order(table: pd.DataFrame, source: Source) -> None:
-    _once(table, [*ANNOTATION, "time"], "time", source, "one sample at a time")
+    check_once(table, [*ANNOTATION, "time"], "time", source, "one sample at a time")
     before = table.groupby(ANNOTATION, sort=False)["time"].shift()
-    k = _first(table["time"] < before)
+    k = first_of(table["time"] < before)
     if k is not None:
         found = f"{table['time'].iloc[k]:g} after {before.iloc[k]:g}"
         raise source.refuse(table.index[k], "time", found, "media time that increases within an annotation")
@@ -400,40 +330,12 @@ def lengths_of(traces: pd.DataFrame) -> pd.DataFrame:
 
 def check_clips(traces: pd.DataFrame, clips: pd.DataFrame, source: Source) -> None:
     length = traces["clip"].map(clips.set_index("clip")["length"])
-    k = _first(length.isna())
+    k = first_of(length.isna())
     if k is not None:
         raise source.refuse(
             traces.index[k], "clip", repr(traces["clip"].iloc[k]), "a clip of the table of clips"
         )
-    k = _first(traces["time"] > length + OVERRUN)
+    k = first_of(traces["time"] > length + OVERRUN)
     if k is not None:
         found = f"{traces['time'].iloc[k]:g} s of clip {traces['clip'].iloc[k]!r}"
         raise source.refuse(traces.index[k], "time", found, f"media time within its {length.iloc[k]:g} s")
-
-
-def companion(path: str | PathLike[str], name: str) -> Path:
-    """``ratings.static.csv`` beside ``ratings.csv``.
-
-    Examples
-    --------
-    >>> companion("ratings.csv", "static").name
-    'ratings.static.csv'
-    """
-    path = Path(path)
-    return path.with_name(f"{path.stem}.{name}{path.suffix}")
-
-
-def write(annotations: Annotations, path: Path, to_file: Callable[[pd.DataFrame, Path], object]) -> None:
-    """All tables, first under temporary names; then each takes its own, the traces last."""
-    ends = [(population, low, high) for population, (low, high) in annotations.scale.items()]
-    tables = {
-        companion(path, "scale"): pd.DataFrame(ends, columns=["population", "low", "high"]),
-        companion(path, "clips"): annotations.clips,
-        companion(path, "static"): annotations.static,
-        path: annotations.traces,
-    }
-    with tempfile.TemporaryDirectory(dir=path.resolve().parent, suffix=".part") as folder:
-        for file, table in tables.items():
-            to_file(table, Path(folder, file.name))
-        for file in tables:
-            os.replace(Path(folder, file.name), file)
