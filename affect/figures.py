@@ -163,7 +163,7 @@ def figure_5(results: Results) -> Figure | None:
         return None
     dimensions = max(map(len, blocks.values()))
     figure = Figure(figsize=(5.2 * dimensions + 0.8, 6.2 * len(blocks)), layout="constrained")
-    places = np.atleast_1d(figure.subfigures(len(blocks), 1))
+    places = figure.subfigures(len(blocks), 1, squeeze=False)[:, 0]
     for place, records in zip(places, blocks.values(), strict=True):
         some = next(iter(records.values()))
         _maps(place, records, BASELINES[1:], "", y=some["tasks"], x=some["features"])

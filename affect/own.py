@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from affect.annotations import Annotations, combine, read, read_gtrace, read_wide, segments
-from affect.annotations.reading import table_of
+from affect.annotations.files import table_of
 from affect.annotations.seconds import second_of
 from affect.annotations.tables import SCALES, validate_clips, validate_static
 
@@ -76,9 +76,8 @@ def read_features(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"{source.name}: found columns {', '.join(table.columns)}; expected one called time")
     if "clip" not in table:
         if len(clips) != 1:
-            raise ValueError(
-                f"{source.name}: found no column clip; expected one, since {len(clips)} are rated"
-            )
+            found = f"no column clip besides {len(clips)} clips that are rated"
+            raise ValueError(f"{source.name}: found {found}; expected one")
         table.insert(0, "clip", clips["clip"].iloc[0])
     columns = [name for name in table.columns if name not in ("clip", time)]
     if not columns:
@@ -89,10 +88,8 @@ def read_features(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
         if wrong.any():
             k = int(wrong.argmax())
             raise source.refuse(table.index[k], name, repr(table[name].iloc[k]), "a finite number")
-    read_ = pd.DataFrame({"clip": table["clip"].astype(str), "time": numbers[time]})
-    return pd.concat([read_, pd.DataFrame({name: numbers[name] for name in columns})], axis=1).reset_index(
-        drop=True
-    )
+    whole = {"clip": table["clip"].astype(str), "time": numbers[time]}
+    return pd.DataFrame(whole | {name: numbers[name] for name in columns}).reset_index(drop=True)
 
 
 def with_experts(

@@ -59,13 +59,20 @@ figure .pan img { min-width: min(44rem, 200vw); }
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
+def _kind(text: str) -> str:
+    """Numbers to the right, long words over several lines."""
+    if text[:1].isdigit() and len(text) < 20:
+        return ' class="number"'
+    return ' class="wide"' if len(text) > 24 else ""
+
+
 def _plain(name: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A table of words."""
     head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in header)
     body = "".join(
         "<tr>"
         + f'<th scope="row">{html.escape(str(row[0]))}</th>'
-        + "".join(f'<td class="wide">{html.escape(str(cell))}</td>' for cell in row[1:])
+        + "".join(f"<td{_kind(str(cell))}>{html.escape(str(cell))}</td>" for cell in row[1:])
         + "</tr>"
         for row in rows
     )
@@ -146,15 +153,19 @@ def page(
             tables.append(_plain("anova", caption, header, anova))
         parts.append(("Agreement", tables))
     if claims:
-        rows = [(c.text, c.problem.upper(), f"{c.holds} of {c.of}") for c in claims]
-        header = ("statement of the paper, or of ours", "problem", "holds in")
+        statements = [(c.text, c.problem.upper(), f"{c.holds} of {c.of}") for c in claims]
         parts.append(
             (
                 "Conclusions",
                 [
                     "<p>In how many cells of Tables 8 and 9 each statement holds, by the means over runs. "
                     "One data set is one draw: see docs/study.md for intervals over many.</p>",
-                    _plain("claims", "Statements", header, rows),
+                    _plain(
+                        "claims",
+                        "Statements",
+                        ("statement of the paper, or of ours", "problem", "holds in"),
+                        statements,
+                    ),
                 ],
             )
         )
@@ -165,9 +176,9 @@ def page(
     doubt = [f"<li>{html.escape(text)}</li>" for text in uncertified]
     certificates = [f"<ul>{''.join(doubt)}</ul>"] if doubt else ["<p>Every fit is certified.</p>"]
     parts.append(("Fits that are not certified", certificates))
-    rows = [("date (UTC)", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")), *settings]
+    facts = [("date (UTC)", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")), *settings]
     parts.append(
-        ("Settings", [_plain("settings", "All that the results depend on", ("what", "value"), rows)])
+        ("Settings", [_plain("settings-table", "All that the results depend on", ("what", "value"), facts)])
     )
     names = [name.lower().replace(" ", "-") for name, _ in parts]
     links = "".join(

@@ -46,8 +46,11 @@ def cleaned(annotations: Annotations, label: str = "") -> tuple[Annotations, lis
     Rules of static ratings apply where there are any, and the limit of five clips to those workers.
     """
     kept, report = clean(annotations, TRACE_RULES if annotations.static.empty else RULES)
-    steps = report.steps.itertuples()
-    return rescale(kept), [(label + step.rule, int(step.dropped), int(step.annotations)) for step in steps]
+    steps = [
+        (label + str(step.rule).replace("_", " "), int(step.dropped), int(step.annotations))
+        for step in report.steps.itertuples()
+    ]
+    return rescale(kept), steps
 
 
 def prepare(

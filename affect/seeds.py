@@ -116,7 +116,7 @@ def sweep(
         for value in values:
             rmse: dict[str, list[float]] = {}
             for seed in seeds:
-                settings = replace(Settings(), **{knob: value})
+                settings = replace(Settings(), **{knob: value})  # type: ignore[arg-type]
                 prepared = of_simulation(simulate(seed, settings), protocol)
                 described: dict[str, Any] = settings_of(prepared.material, protocol, seed)
                 results = run(

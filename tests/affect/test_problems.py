@@ -217,7 +217,7 @@ def test_pooled_only_and_guide_use_the_rows_they_say():
     np.testing.assert_array_equal(only.coef, same.coef)
     crowd_only, _ = fit(BY_NAME["SR MTL"], 2.0, crowd, replace(expert, y=expert.y + 5))
     np.testing.assert_array_equal(crowd_only.coef, fit(BY_NAME["SR MTL"], 2.0, crowd, expert)[0].coef)
-    with pytest.raises(ValueError, match="^expert: found None"):
+    with pytest.raises(ValueError, match=r"^expert: found None"):
         fit(BY_NAME["EG-MTL"], 1.0, crowd)
 
 

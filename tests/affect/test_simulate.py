@@ -26,7 +26,8 @@ def simulations():
 
 def concordance(ratings):
     """Kendall's W of seconds x raters, from its definition (the raters of a simulation have hardly "
-    "any ties)."""
+    "any ties).
+    """
     ranks = np.apply_along_axis(rankdata, 0, ratings)
     n, m = ranks.shape
     totals = ranks.sum(axis=1)
@@ -117,7 +118,8 @@ def test_tables_3_and_4_full_clips(measured):
 
 def test_tables_3_and_4_halves_are_below_the_whole(measured):
     """The paper's halves have 0.72 to 0.87 of the W of the full clip ("All", without its "
-    "contradictory entries)."""
+    "contradictory entries).
+    """
     means = measured.groupby(["set", "population", "dimension"])[["full", "first", "second"]].mean()
     for key in [
         ("val", "expert", "arousal"),
