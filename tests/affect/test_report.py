@@ -16,7 +16,7 @@ from affect.figures import as_bytes, figure_2, figure_5, heat_map
 from affect.material import Cube, Material, feature_cube, p1_data
 from affect.page import page
 from affect.report import uncertified
-from affect.seeds import Swept, interval, markdown
+from affect.seeds import SWEPT_METHODS, Swept, interval, markdown
 from affect.study import Results
 from affect.tables import Entry, Table, agreement_table, table_8, table_9
 from tests.affect.test_study import made, result
@@ -291,10 +291,9 @@ def test_the_page_of_seeds():
         return Results(records, {"protocol": protocol})
 
     swept = [
-        Swept("experts", n, {name: [0.3, 0.5] if name != "EG-MTL" else [0.1, 0.2] for name in
-              ("Lasso", "MT-Lasso", "SR MTL", "EG-MTL", "EG-MTL (7)", "mean", "SR, pooled", "SR, experts only")})
+        Swept("experts", n, {name: [0.1, 0.2] if name == "EG-MTL" else [0.3, 0.5] for name in SWEPT_METHODS})
         for n in (2.0, 4.0)
-    ]  # fmt: skip
+    ]
     text = markdown([one(0.0), one(0.02)], swept, "python -m affect --seeds 2")
     assert "| EG-MTL is the best of the paper's methods | P1 | 1.0 ± 0.0 of 1 | 2 of 2 |" in text
     row = next(line for line in text.splitlines() if line.startswith("| EG-MTL | "))
