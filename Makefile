@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
-	verification.prototype formulations.penalties
+	verification.prototype formulations.penalties affect affect.annotations affect.agreement
 
 .DEFAULT_GOAL := help
 .PHONY: help verify test test-deep test-browser mutants mutants-all bench third-party docs lint clean

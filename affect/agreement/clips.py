@@ -7,7 +7,7 @@ import pandas as pd
 
 from affect.agreement.concordance import kendall_w, mean_correlation
 from affect.annotations.fusion import correlation
-from affect.annotations.seconds import matrix
+from affect.annotations.seconds import matrices, matrix
 from affect.annotations.tables import Annotations
 
 __all__ = ["PARTS", "agreement", "between", "levels", "summary"]
@@ -43,9 +43,7 @@ def agreement(annotations: Annotations) -> pd.DataFrame:
     clips = annotations.clips
     quadrants = dict(zip(clips["clip"], clips["quadrant"], strict=True)) if "quadrant" in clips else {}
     rows = []
-    groups = annotations.traces.groupby(["population", "dimension", "clip"], sort=False)
-    for (population, dimension, clip), _ in groups:
-        ratings = matrix(annotations, clip, population, dimension)
+    for (population, dimension, clip), ratings in matrices(annotations):
         middle = len(ratings) // 2
         for part, seconds in zip(PARTS, (ratings, ratings[:middle], ratings[middle:]), strict=True):
             of = kendall_w(seconds)
@@ -87,7 +85,8 @@ def between(annotations: Annotations) -> pd.DataFrame:
         crowd, expert = (
             matrix(annotations, clip, population, dimension) for population in ("crowd", "expert")
         )
-        pairs = np.array([correlation(a, b) for a in crowd.to_numpy().T for b in expert.to_numpy().T])
+        of_all = pd.concat([crowd, expert], axis=1).corr(min_periods=2).to_numpy()
+        pairs = of_all[: crowd.shape[1], crowd.shape[1] :]
         mean = float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
         medians = correlation(crowd.median(axis=1).to_numpy(), expert.median(axis=1).to_numpy())
         rows.append((dimension, clip, mean, medians))

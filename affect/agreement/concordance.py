@@ -17,8 +17,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from affect.annotations.fusion import correlation
-
 __all__ = ["Concordance", "kendall_w", "mean_correlation", "permutation_test"]
 
 Floats = NDArray[np.float64]
@@ -96,8 +94,7 @@ def kendall_w(ratings: ArrayLike | pd.DataFrame) -> Concordance:
     0.822
     """
     table = _ratings(ratings)
-    kept, excluded = _usable(table)
-    values = kept.to_numpy()
+    values, excluded = _usable(table)
     n, m = values.shape
     nan = float("nan")
     if m < 2 or n < 2:
@@ -163,7 +160,7 @@ def permutation_test(
     n, m = kept.shape
     if m < 2 or n < 2:
         return float("nan")
-    ranks, _ = _ranks(kept.to_numpy())
+    ranks, _ = _ranks(kept)
     rng = np.random.default_rng(seed)
     observed = _spread(ranks.sum(axis=1))  # W but for a factor that no permutation changes
     items, raters = np.arange(n)[:, None], np.arange(m)
@@ -187,9 +184,8 @@ def mean_correlation(ratings: ArrayLike | pd.DataFrame) -> float:
     >>> round(mean_correlation([[1, 2, 3], [2, 4, 2], [3, 6, 1]]), 3)
     -0.333
     """
-    values = _ratings(ratings).to_numpy()
-    m = values.shape[1]
-    pairs = np.array([correlation(values[:, i], values[:, j]) for i in range(m) for j in range(i)])
+    r = _ratings(ratings).corr(min_periods=2).to_numpy()
+    pairs = r[np.tril_indices(len(r), k=-1)]
     return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
 
 
@@ -201,24 +197,34 @@ def _ratings(ratings: Any) -> pd.DataFrame:
     return values
 
 
-def _usable(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[object, str]]:
+def _usable(table: pd.DataFrame) -> tuple[Floats, dict[object, str]]:
     """Complete items of raters who rank something, and why others do not enter."""
-    rated = table[table.notna().any(axis=1)]
+    values = table.to_numpy()
+    values = values[~np.isnan(values).all(axis=1)]
+    missing, constant = np.isnan(values).sum(axis=0), _constant(values)
     excluded: dict[object, str] = {}
-    for rater in table:
-        own = rated[rater].dropna()
-        if own.empty:
+    for k, rater in enumerate(table):
+        if missing[k] == len(values):
             excluded[rater] = "missing"
-        elif len(rated) - len(own) > MISSING * len(rated):
-            excluded[rater] = f"misses {len(rated) - len(own)} of {len(rated)}"
-        elif own.nunique() == 1:
+        elif missing[k] > MISSING * len(values):
+            excluded[rater] = f"misses {missing[k]} of {len(values)}"
+        elif constant[k]:
             excluded[rater] = "constant"
-    kept = rated.drop(columns=list(excluded)).dropna()
+    raters = [k for k, rater in enumerate(table) if rater not in excluded]
+    kept = values[:, raters]
+    kept = kept[~np.isnan(kept).any(axis=1)]
     # Constant over what is left, though not over all.
-    for rater in kept if len(kept) else []:
-        if kept[rater].nunique() == 1:
-            excluded[rater] = "constant where all rated"
-    return kept.drop(columns=[rater for rater in kept if rater in excluded]), excluded
+    if len(kept):
+        still = _constant(kept)
+        excluded.update({table.columns[raters[k]]: "constant where all rated" for k in np.flatnonzero(still)})
+        kept = kept[:, ~still]
+    return kept, excluded
+
+
+def _constant(values: Floats) -> NDArray[np.bool_]:
+    known = ~np.isnan(values)
+    low = np.where(known, values, np.inf).min(axis=0, initial=np.inf)
+    return np.asarray(low >= np.where(known, values, -np.inf).max(axis=0, initial=-np.inf))
 
 
 def _ranks(values: Floats) -> tuple[Floats, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from affect.annotations.seconds import matrix
+from affect.annotations.seconds import matrices
 from affect.annotations.tables import Annotations
 
 __all__ = ["evaluator_weights", "fuse"]
@@ -55,8 +55,7 @@ def fuse(annotations: Annotations, how: Literal["median", "mean", "weighted"] = 
         table = evaluator_weights(annotations)
         weights = table.set_index(["population", "dimension", "rater"])["weight"]
     parts = []
-    for (clip, population, dimension), _ in _groups(annotations, ["clip", "population", "dimension"]):
-        ratings = matrix(annotations, clip, population, dimension)
+    for (population, dimension, clip), ratings in matrices(annotations):
         if weights is None:
             fused = ratings.median(axis=1) if how == "median" else ratings.mean(axis=1)
         else:
@@ -84,9 +83,11 @@ def evaluator_weights(annotations: Annotations) -> pd.DataFrame:
         ``population, dimension, rater, correlation, weight``; the correlation is NaN where there is none.
     """
     rows = []
-    for (population, dimension), traces in _groups(annotations, ["population", "dimension"]):
-        clips = [matrix(annotations, clip, population, dimension) for clip in traces["clip"].unique()]
-        ratings = pd.concat(clips, ignore_index=True)
+    clips: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for (population, dimension, _), ratings in matrices(annotations):
+        clips.setdefault((population, dimension), []).append(ratings)
+    for (population, dimension), tables in clips.items():
+        ratings = pd.concat(tables, ignore_index=True)
         mean = ratings.mean(axis=1)
         for rater in ratings:
             r = correlation(ratings[rater].to_numpy(), mean.to_numpy())
@@ -108,7 +109,3 @@ def correlation(a: Floats, b: Floats) -> float:
     if len(a) < 2 or (a == a[0]).all() or (b == b[0]).all():
         return float("nan")
     return float(np.clip(np.corrcoef(a, b)[0, 1], -1.0, 1.0))
-
-
-def _groups(annotations: Annotations, by: list[str]) -> pd.api.typing.DataFrameGroupBy:
-    return annotations.traces.groupby(by, sort=False)

@@ -77,11 +77,11 @@ def estimate_lags(
         for clip, samples in traces.groupby("clip", sort=False):
             length = float(annotations.clips.set_index("clip")["length"][clip])
             own = _grid(samples, raters, length, step)
-            there = ~np.isnan(own).all(axis=0)
+            there = _moves(own)  # a constant delays nobody's mean
             if reference is None:
                 others = _mean_of_others(own)
                 m = there.sum()
-                share += there * (m - 1) / m
+                share += there * (m - 1) / max(m, 1)
             else:
                 of = annotations.traces
                 of = of[
@@ -158,6 +158,11 @@ def _mean(ratings: Floats) -> Floats:
     known = ~np.isnan(ratings)
     count = known.sum(axis=1)
     return np.where(count > 0, np.where(known, ratings, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
+
+
+def _moves(ratings: Floats) -> NDArray[np.bool_]:
+    low = np.where(np.isnan(ratings), np.inf, ratings).min(axis=0, initial=np.inf)
+    return np.asarray(low < np.where(np.isnan(ratings), -np.inf, ratings).max(axis=0, initial=-np.inf))
 
 
 def _mean_of_others(ratings: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from affect.annotations.tables import ANNOTATION, Annotations
 
-__all__ = ["half", "last_seconds", "matrix", "resample", "rescale", "second_of", "segments"]
+__all__ = [
+    "half",
+    "last_seconds",
+    "matrices",
+    "matrix",
+    "one_session",
+    "resample",
+    "rescale",
+    "second_of",
+    "segments",
+]
 
 
 def second_of(time: ArrayLike) -> NDArray[np.int64]:
@@ -168,13 +179,26 @@ def matrix(annotations: Annotations, clip: str, population: str, dimension: str)
     wanted = (
         (traces["clip"] == clip) & (traces["population"] == population) & (traces["dimension"] == dimension)
     )
-    chosen = traces[wanted]
-    one_session(chosen)
-    by_second = (
-        chosen.assign(time=second_of(chosen["time"])).groupby(["time", "rater"])["value"].mean().unstack()
-    )
-    length = annotations.clips.set_index("clip")["length"][clip]
-    return by_second.reindex(pd.RangeIndex(max(int(second_of(length)), 1), name="time"))
+    return _by_second(traces[wanted], _length(annotations, clip))
+
+
+def matrices(annotations: Annotations) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """All that `matrix` gives, by population, dimension and clip, in the order of the traces."""
+    for key, traces in annotations.traces.groupby(["population", "dimension", "clip"], sort=False):
+        yield key, _by_second(traces, _length(annotations, key[2]))
+
+
+def _length(annotations: Annotations, clip: str) -> float:
+    lengths = annotations.clips.loc[annotations.clips["clip"] == clip, "length"]
+    if lengths.empty:
+        raise ValueError(f"clip: found {clip!r}; expected a clip of the table of clips")
+    return float(lengths.iloc[0])
+
+
+def _by_second(traces: pd.DataFrame, length: float) -> pd.DataFrame:
+    one_session(traces)
+    means = traces.assign(time=second_of(traces["time"])).groupby(["time", "rater"])["value"].mean().unstack()
+    return means.reindex(pd.RangeIndex(max(int(second_of(length)), 1), name="time"))
 
 
 def one_session(traces: pd.DataFrame) -> None:

@@ -68,12 +68,14 @@ def test_lost_data_is_counted_on_media_time_and_not_on_samples():
 
 
 def test_decimal_times_at_the_threshold_are_not_above_it():
-    # 178 s at 10 Hz with exactly a fifth, 35.6 s, lost; 0.1 has no finite binary expansion.
-    times = np.round(np.arange(1780) / 10, 1)
-    kept = times[(times < 50) | (times >= 50 + 35.6 + 0.9)]
-    assert not drops(rules.data_lost, trace(np.sin(kept), kept), length={"a": 178.0})
-    one_less = np.delete(kept, np.searchsorted(kept, 49.9))
-    assert drops(rules.data_lost, trace(np.sin(one_less), one_less), length={"a": 178.0})
+    # 50 s at 10 Hz of which exactly a fifth is lost: samples at 13.6 and 24.6, of which the first stands for
+    # a second. 0.1 has no finite binary expansion, and 24.6 - 13.6 - 1 > 10 in floating point.
+    assert 24.6 - 13.6 - 1.0 > 10.0
+    times = np.round(np.arange(500) / 10, 1)
+    kept = times[(times < 13.65) | (times > 24.55)]
+    assert not drops(rules.data_lost, trace(np.sin(kept), kept), length={"a": 50.0})
+    one_less = np.delete(kept, np.searchsorted(kept, 13.55))
+    assert drops(rules.data_lost, trace(np.sin(one_less), one_less), length={"a": 50.0})
 
 
 @pytest.mark.parametrize(("seconds", "dropped"), [(11, False), (10, False), (9, True)])
