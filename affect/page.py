@@ -153,7 +153,7 @@ def page(
             tables.append(_plain("anova", caption, header, anova))
         parts.append(("Agreement", tables))
     if claims:
-        statements = [(c.text, c.problem.upper(), f"{c.holds} of {c.of}") for c in claims]
+        statements = [(c.text, c.problem.upper(), f"{c.holds} of {c.of}", c.in_paper) for c in claims]
         parts.append(
             (
                 "Conclusions",
@@ -163,7 +163,12 @@ def page(
                     _plain(
                         "claims",
                         "Statements",
-                        ("statement of the paper, or of ours", "problem", "holds in"),
+                        (
+                            "statement of the paper, or of ours",
+                            "problem",
+                            "holds in",
+                            "in the paper's tables",
+                        ),
                         statements,
                     ),
                 ],

@@ -295,7 +295,7 @@ def test_the_page_of_seeds():
         for n in (2.0, 4.0)
     ]
     text = markdown([one(0.0), one(0.02)], swept, "python -m affect --seeds 2")
-    assert "| EG-MTL is the best of the paper's methods | P1 | 1.0 ± 0.0 of 1 | 2 of 2 |" in text
+    assert "| EG-MTL is the best of the paper's methods | P1 | 1.0 ± 0.0 of 1 | 2 of 2 | 21 of 24 |" in text
     row = next(line for line in text.splitlines() if line.startswith("| EG-MTL | "))
     assert "0.215 ± 0.127" in row  # 0.205 and 0.225
     assert "**0.150 ± 0.635**" in text
