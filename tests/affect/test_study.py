@@ -206,7 +206,7 @@ def test_fits_are_counted_certified_or_not():
     assert folds == folds_proved == 2 * len(METHODS)
 
 
-# The means of the paper's Table 8: valence by video and audio, arousal by video and audio; seven methods each.
+# The means of the paper's Table 8: valence by video and audio, arousal by video and audio;.
 TABLE_8 = """
     0.880 1.724 2.111 1.066 1.677 2.004
     0.542 0.988 1.202 0.685 1.050 1.331
