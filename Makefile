@@ -8,10 +8,11 @@ PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.so
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
 	verification.prototype formulations.penalties formulations.generic formulations.losses \
-	formulations.posed formulations.conjugates
+	formulations.posed formulations.conjugates affect affect.annotations affect.agreement \
+	affect.simulate affect.problems affect.methods affect.study affect.tables affect.figures
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test test-deep test-browser mutants mutants-all bench bench-prototypes third-party docs lint clean
+.PHONY: help verify study test test-deep test-browser mutants mutants-all bench bench-prototypes third-party docs lint clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -32,6 +33,9 @@ $(VENV)/.browser $(VENV)/.mutation $(VENV)/.third-party: $(VENV)/.test
 
 verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and real data (ARGS="--help")
 	$(RUN) -m verification $(ARGS)
+
+study: $(VENV)/.affect  ## the study around EG-MTL, on a simulation or on your ratings (ARGS="--help")
+	$(RUN) -m affect $(ARGS)
 
 test: $(VENV)/.test  ## lint, types and all tests
 	$(RUN) -m pytest -n auto $(ARGS)

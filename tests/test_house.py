@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("formulations", "fista", "verification")
+PACKAGES = ("formulations", "fista", "verification", "affect")
 FORBIDDEN = {
     "fista": {"cvxpy", "formulations", "verification", "hypothesis", "affect", "osqp", "scs", "clarabel"},
     "formulations": {"fista", "verification", "affect", "hypothesis"},
     "verification": {"affect"},
+    "affect": {"formulations", "verification", "cvxpy", "hypothesis"},
 }
 
 

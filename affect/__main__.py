@@ -1,0 +1,208 @@
+"""``python -m affect``: the study, on a simulation or on one's own ratings, as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from affect.own import cut, modalities, read_features, read_ratings
+from affect.pipeline import Prepared, cleaned, of_simulation, prepare
+from affect.problems import Protocol
+from affect.report import result_tables, uncertified, write_report
+from affect.seeds import many, markdown, sweep
+from affect.simulate import simulate
+from affect.study import jobs, run, settings_of, write_whole
+
+__all__ = ["main"]
+
+
+def show(text: str) -> None:
+    """One line that is written over, on a terminal only; an empty one clears it."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the study; the exit status is 0, or 1 if a fit is not certified, 2 if there is no such data."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace, Protocol], int] = _simulations if options.seeds else _study
+    try:
+        protocol = Protocol(
+            runs=options.runs or (1 if options.seeds else 5),
+            folds=options.folds,
+            judge=options.judge,
+            rule=options.rule,
+        )
+        return command(options, protocol)
+    except (OSError, ValueError) as error:
+        show("")
+        print(f"affect: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        show("")
+        print("interrupted: what was done is kept, and used when the same command is given again")
+        return 130
+
+
+def _study(options: argparse.Namespace, protocol: Protocol) -> int:
+    show("reading" if options.ratings else "simulating")
+    prepared = _own(options, protocol) if options.ratings else of_simulation(simulate(options.seed), protocol)
+    settings = settings_of(prepared.material, protocol, options.seed)
+    wanted = jobs(prepared.material, prepared.p1, options.seed, protocol)
+    results = run(wanted, settings, options.output / "results", n_jobs=options.jobs, show=show)
+    show("tables and figures")
+    given = [(f"--{name}", _words(value)) for name, value in vars(options).items() if value is not None]
+    path = write_report(prepared, results, options.output, given)
+    show("")
+    for table in (*result_tables(results)[0], *result_tables(results)[1]):
+        print(table.console())
+    doubt = uncertified(results)
+    final, proved, folds, folds_proved = results.count()
+    print(f"certified: {proved} of {final} reported fits, {folds_proved} of {folds} of the cross-validation")
+    for line in doubt:
+        print(f"NOT certified: {line}")
+    print(f"report: {path}")
+    return 1 if doubt else 0
+
+
+def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
+    """The data of one's own files."""
+    if options.features is None:
+        raise ValueError("--features: found none; expected the descriptors of the clips in --ratings")
+    scale = (options.scale[0], options.scale[1]) if options.scale else None
+    val = read_ratings(
+        options.ratings,
+        clips=options.clips,
+        static=options.static,
+        scale=scale,
+        dimension=options.dimension,
+        experts=options.experts or (),
+        leave_out=options.leave_out or (),
+    )
+    features = read_features(options.features, val.clips)
+    val, quality = cleaned(val)  # of whole recordings: a rater may well sit still for a segment
+    if options.segment:
+        val, features = cut(val, features, options.segment)
+    columns = [column for column in features.columns if column not in ("clip", "time")]
+    names = modalities(columns, options.audio or (), options.video or ())
+    other = None
+    if options.evaluation is not None:
+        students = read_ratings(options.evaluation, clips=options.evaluation_clips, scale=scale)
+        other, dropped = cleaned(students, "Eval: ")
+        quality += dropped
+    experts = sorted(val.traces.loc[val.traces["population"] == "expert", "rater"].unique())
+    notes = [f"Ratings: {', '.join(map(str, options.ratings))}; descriptors: {options.features}."]
+    if options.experts:
+        notes.append(
+            f"The experts are stand-ins, named on the command line: {', '.join(experts)}. The others "
+            f"are the crowd."
+        )
+    if options.segment:
+        notes.append(f"Clips are segments of {options.segment} s of the recordings.")
+    return prepare(
+        "Expert-guided multi-task learning: the study on given ratings",
+        val,
+        features,
+        names,
+        evaluation=other,
+        protocol=protocol,
+        quality=quality,
+        notes=notes,
+    )
+
+
+def _simulations(options: argparse.Namespace, protocol: Protocol) -> int:
+    if options.ratings:
+        raise ValueError(
+            "--seeds: found besides --ratings; expected one of them, since seeds are of simulations"
+        )
+    seeds = range(options.seed, options.seed + options.seeds)
+    folder = options.output / "results"
+    found = many(seeds, protocol, folder, n_jobs=options.jobs, show=show)
+    swept = []
+    if options.sweeps:
+        few = range(options.seed, options.seed + options.sweeps)
+        swept = list(sweep(few, protocol, folder, n_jobs=options.jobs, show=show))
+    show("")
+    command = f"python -m affect --seeds {options.seeds}" + (
+        f" --sweeps {options.sweeps}" * bool(options.sweeps)
+    )
+    text = markdown(found, swept, command)
+    path = options.markdown or options.output / "study.md"
+    write_whole(path, text)
+    print(text)
+    print(f"written to {path}")
+    return 1 if any(uncertified(results) for results in found) else 0
+
+
+def _words(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m affect",
+        description="The study that EG-MTL comes from: annotations to tables, figures and one HTML page. "
+        "Without options, on a simulation. An interrupted run goes on where it was.",
+    )
+    add = parser.add_argument
+    add(
+        "--output", type=Path, default=Path("study"), metavar="FOLDER", help="where to write (default: study)"
+    )
+    add("--seed", type=int, default=0, help="of simulation, snippets and folds (default: 0)")
+    add("--runs", type=_count, help="runs of each cell (default: 5, with --seeds 1)")
+    add("--jobs", type=_count, default=os.cpu_count() or 1, help="processes (default: one a processor)")
+    add("--folds", choices=("time", "random"), default="time", help="of the cross-validation (default: time)")
+    add(
+        "--judge",
+        choices=("own", "crowd"),
+        default="own",
+        help="whose held-out labels choose the weight of methods that are given experts (default: own)",
+    )
+    add("--rule", choices=("sum", "max"), default="sum", help="how P2 scores a class (default: sum)")
+    own = parser.add_argument_group("one's own data")
+    add = own.add_argument
+    add("--ratings", type=Path, nargs="+", metavar="FILE", help="annotations of crowd and experts")
+    add("--features", type=Path, metavar="FILE", help="CSV of descriptors: clip (if several), time, columns")
+    add("--audio", nargs="+", metavar="PATTERN", help="columns that are audio descriptors, such as 'rms_*'")
+    add("--video", nargs="+", metavar="PATTERN", help="columns that are video descriptors")
+    add("--clips", type=Path, metavar="FILE", help="CSV: clip, length, quadrant")
+    add(
+        "--static",
+        type=Path,
+        metavar="FILE",
+        help="CSV of static ratings: clip, rater, population, dimension, value",
+    )
+    add("--dimension", choices=("arousal", "valence"), help="what is rated, where files do not say")
+    add("--experts", nargs="+", metavar="PATTERN", help="raters that are (stand-ins for) the experts")
+    add("--leave-out", nargs="+", metavar="PATTERN", help="raters not to use")
+    add("--segment", type=_count, metavar="SECONDS", help="cut recordings into clips of this length")
+    add("--scale", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of all ratings, if not the paper's")
+    add("--evaluation", type=Path, nargs="+", metavar="FILE", help="annotations of the Eval crowd, for P2")
+    add("--evaluation-clips", type=Path, metavar="FILE", help="CSV: clip, length, quadrant")
+    many_ = parser.add_argument_group("many simulations")
+    add = many_.add_argument
+    add(
+        "--seeds",
+        type=_count,
+        metavar="N",
+        help="this many simulations: which conclusions hold, with intervals",
+    )
+    add("--sweeps", type=_count, metavar="N", help="also vary one knob at a time, this many simulations each")
+    add(
+        "--markdown", type=Path, metavar="FILE", help="where to write what was found (default: in the folder)"
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected an integer >= 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

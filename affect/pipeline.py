@@ -1,0 +1,156 @@
+"""From annotations to what the study learns from: quality rules, one scale, the last seconds, agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from affect.annotations import RULES, TRACE_RULES, Annotations, clean, rescale
+from affect.material import Material, cube, feature_cube, p1_data
+from affect.problems import P1Data, Protocol
+from affect.simulate import AUDIO, VIDEO, Simulation
+
+__all__ = ["Prepared", "cleaned", "of_simulation", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data that the study can run on.
+
+    Attributes
+    ----------
+    title : str
+    val, evaluation : Annotations
+        What is left of the annotations after the quality rules, on [-1, 1]; evaluation may be None.
+    material : Material
+    p1 : P1Data
+    quality : rows of (rule, annotations dropped, annotations left)
+    notes : sequence of str
+        What readers have to know.
+    """
+
+    title: str
+    val: Annotations
+    evaluation: Annotations | None
+    material: Material
+    p1: P1Data
+    quality: Sequence[tuple[str, int, int]]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def cleaned(annotations: Annotations, label: str = "") -> tuple[Annotations, list[tuple[str, int, int]]]:
+    """What the quality rules leave, on [-1, 1], and what each rule did.
+
+    Rules of static ratings apply where there are any, and the limit of five clips to those workers.
+    """
+    kept, report = clean(annotations, TRACE_RULES if annotations.static.empty else RULES)
+    steps = [
+        (label + str(step.rule).replace("_", " "), int(step.dropped), int(step.annotations))
+        for step in report.steps.itertuples()
+    ]
+    return rescale(kept), steps
+
+
+def prepare(
+    title: str,
+    val: Annotations,
+    features: pd.DataFrame,
+    names: Mapping[str, Sequence[str]],
+    *,
+    evaluation: Annotations | None = None,
+    protocol: Protocol | None = None,
+    profiles: pd.DataFrame | None = None,
+    weights: Mapping[str, pd.DataFrame] | None = None,
+    quality: Sequence[tuple[str, int, int]] = (),
+    notes: Sequence[str] = (),
+) -> Prepared:
+    """Cut out the last seconds of clean annotations on [-1, 1], for all that the study does.
+
+    Parameters
+    ----------
+    title : str
+    val : Annotations
+        Of crowd and experts.
+    features : DataFrame
+        ``clip, time`` and the descriptors.
+    names : dict of str to list of str
+        The descriptors of each modality.
+    evaluation : Annotations, optional
+        Of a crowd, on clips with quadrants, for P2.
+    protocol : Protocol, optional
+    profiles, weights : optional
+        The truth, where it is known.
+    quality, notes
+        What readers have to know.
+
+    Returns
+    -------
+    Prepared
+    """
+    seconds = (protocol or Protocol()).seconds
+    rated = set(map(tuple, val.traces[["population", "dimension"]].drop_duplicates().to_numpy().tolist()))
+    dimensions = sorted({d for _, d in rated if {("crowd", d), ("expert", d)} <= rated})
+    if not dimensions:
+        raise ValueError(
+            f"ratings: found {sorted(rated)}; expected one dimension at least that crowd and experts rated"
+        )
+    others = {}
+    if evaluation is not None:
+        known = set(evaluation.traces["dimension"])
+        others = {
+            d: cube(evaluation.traces, evaluation.clips, "crowd", d, seconds)
+            for d in dimensions
+            if d in known
+        }
+    material = Material(
+        val.clips,
+        {(p, d): cube(val.traces, val.clips, p, d, seconds) for p in ("crowd", "expert") for d in dimensions},
+        {
+            modality: feature_cube(features, val.clips, columns, seconds)
+            for modality, columns in names.items()
+        },
+        names,
+        None if evaluation is None else evaluation.clips,
+        others,
+    )
+    p1 = p1_data(material, profiles, weights)
+    return Prepared(title, val, evaluation, material, p1, tuple(quality), tuple(notes))
+
+
+def of_simulation(simulation: Simulation, protocol: Protocol | None = None) -> Prepared:
+    """The study's data from a simulation, with the truth.
+
+    Examples
+    --------
+    >>> from affect.simulate import simulate
+    >>> prepared = of_simulation(simulate(seed=0))
+    >>> prepared.p1.features["audio"].shape
+    (12, 50, 56)
+    """
+    val, other = simulation.val, simulation.eval
+    notes = (
+        f"A simulation (seed {simulation.seed}): clips, raters and descriptors were drawn with the "
+        f"statistics of "
+        "the paper's Tables 1 to 4. The paper's own ratings were never published.",
+        "Experts are not the truth: they are raters who agree as the paper's experts do. RMSE "
+        "against the true "
+        "profile is in a table of its own.",
+    )
+    kept, quality = cleaned(Annotations(val.traces, val.static, val.clips))
+    students, dropped = cleaned(
+        Annotations(other.traces, None, other.clips, scale={"crowd": (-1.0, 1.0)}), "Eval: "
+    )
+    return prepare(
+        "Expert-guided multi-task learning: the study on a simulation",
+        kept,
+        val.features,
+        {"audio": AUDIO, "video": VIDEO},
+        evaluation=students,
+        protocol=protocol,
+        profiles=val.profiles,
+        weights=val.weights,
+        quality=[*quality, *dropped],
+        notes=notes,
+    )
