@@ -319,12 +319,14 @@ def _each(
     """The annotations in whose times and values, given the clip's length, a fault is found."""
     lengths = annotations.clips.set_index("clip")["length"]
     table = _annotations(annotations, population)
-    groups = (annotations.traces if traces is None else traces).groupby(ANNOTATION, sort=False)
+    samples = annotations.traces if traces is None else traces
+    where = samples.groupby(ANNOTATION, sort=False).indices
+    time, value = samples["time"].to_numpy(), samples["value"].to_numpy()
 
     def faults() -> Iterator[str | None]:
         for key in table.itertuples(index=False, name=None):
-            samples = groups.get_group(key)
-            yield fault(samples["time"].to_numpy(), samples["value"].to_numpy(), float(lengths[key[0]]))
+            own = where[key]
+            yield fault(time[own], value[own], float(lengths[key[0]]))
 
     found = list(faults())
     return _dropped(table, [f is not None for f in found], [f or "" for f in found])
