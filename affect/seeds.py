@@ -179,9 +179,9 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
     lines += [
         "",
         "The paper's RMSE grow by factors of 1.61 and 2.05 from 5 to 10 and to 15 s (geometric means over "
-        "the rows and halves of its Table 8, Lasso left out), at least as fast as the root of the length, "
-        "1.41 and 1.73. A root of summed squares that are not divided by the number of seconds grows like "
-        "that. Here they are divided: EG-MTL's grows " + _growth(found) + ".",
+        "the rows and halves of its Table 8, Lasso left out), at least as fast as the square root of the "
+        "length, 1.41 and 1.73. A root of summed squares that are not divided by the number of seconds grows "
+        "like that. Here they are divided: EG-MTL's grows " + _growth(found) + ".",
     ]
     lines += [
         "",

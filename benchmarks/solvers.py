@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import scipy.sparse as sp
@@ -84,10 +85,10 @@ def _cvxpy(solver: str, ladder: Sequence[Settings]) -> Competitor:
         model = getattr(formulations, case.estimator)(**case.weights)
 
         def solve(settings: Settings) -> Answer:
-            SOLVERS[solver] = [dict(settings)]
             declared = declare(model, **case.data)
             compiled = Compiled(declared.name, declared.data, declared.edges, declared.fit_intercept)
-            solution = compiled.solve(declared.weights, solver, warm_start=False)
+            with patch.dict(SOLVERS, {solver: [dict(settings)]}):
+                solution = compiled.solve(declared.weights, solver, warm_start=False)
             return Answer(solution.parts, solution.multipliers, solution.solve_time)
 
         return solve

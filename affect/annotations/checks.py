@@ -42,6 +42,7 @@ def shown(value: object) -> str:
 
 
 def columns_of(table: Any, wanted: tuple[str, ...], source: Source) -> pd.DataFrame:
+    """A copy of the columns that are wanted."""
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"{source.name}: found {type(table).__name__}; expected a DataFrame")
     for column in wanted:
@@ -61,11 +62,13 @@ def natural(column: pd.Series) -> pd.Series:
 
 
 def first_of(wrong: Any) -> int | None:
+    """Position of the first True, or None."""
     wrong = np.asarray(wrong, dtype=bool)
     return int(wrong.argmax()) if wrong.any() else None
 
 
 def check_text(table: pd.DataFrame, column: str, source: Source) -> None:
+    """Names, stripped, as str; none may be blank."""
     # Few names stand in many rows.
     codes, names = pd.factorize(table[column].astype(object), use_na_sentinel=False)
     stripped = np.array(["" if pd.isna(name) else str(name).strip() for name in names], dtype=object)
@@ -76,6 +79,7 @@ def check_text(table: pd.DataFrame, column: str, source: Source) -> None:
 
 
 def check_one_of(table: pd.DataFrame, column: str, known: tuple[str, ...], source: Source) -> None:
+    """One of a few words."""
     k = first_of(~table[column].isin(known))
     if k is not None:
         expected = " or ".join(repr(name) for name in known)
@@ -90,6 +94,7 @@ def check_numbers(
     expected: str,
     allowed: Callable[[NDArray[np.float64]], NDArray[np.bool_]] = np.isfinite,
 ) -> None:
+    """Finite numbers that are allowed; text of files becomes numbers."""
     # A flag or a date is no rating, though pandas would make a number of it.
     kind = getattr(table[column].dtype, "kind", "O")
     numbers = (
@@ -105,6 +110,7 @@ def check_numbers(
 
 
 def check_once(table: pd.DataFrame, key: list[str], column: str, source: Source, expected: str) -> None:
+    """A key is there once."""
     k = first_of(table.duplicated(key))
     if k is not None:
         row = table.iloc[k]

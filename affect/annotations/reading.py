@@ -155,6 +155,7 @@ def _written_scale(path: Path) -> Scale:
 
 
 def scale_of_each(scale: Scale) -> dict[str, tuple[float, float]]:
+    """The ends of the scale of each population."""
     if isinstance(scale, Mapping):
         return {**SCALES, **scale}
     low, high = scale

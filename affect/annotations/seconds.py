@@ -202,6 +202,7 @@ def _by_second(traces: pd.DataFrame, length: float) -> pd.DataFrame:
 
 
 def one_session(traces: pd.DataFrame) -> None:
+    """Refuse a clip that a rater annotated more than once: it is not said which counts."""
     again = traces[ANNOTATION].drop_duplicates()
     again = again[again.duplicated(ANNOTATION[:-1])]
     if len(again):

@@ -329,6 +329,7 @@ def lengths_of(traces: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_clips(traces: pd.DataFrame, clips: pd.DataFrame, source: Source) -> None:
+    """Every sample is of a known clip, and within it but for `OVERRUN`."""
     length = traces["clip"].map(clips.set_index("clip")["length"])
     k = first_of(length.isna())
     if k is not None:

@@ -280,8 +280,8 @@ MUTANTS = (
     Mutant(
         "the polar of an infimal convolution is the smaller of its two",
         "fista/penalties/combinations.py",
-        "return max(gauge(p, A) for p, A in zip(self.penalties, self._pieces(G), strict=True))",
-        "return min(gauge(p, A) for p, A in zip(self.penalties, self._pieces(G), strict=True))",
+        "return max((gauge(p, A) for p, A in self._seen(self._pieces(G))), default=0.0)",
+        "return min((gauge(p, A) for p, A in self._seen(self._pieces(G))), default=0.0)",
         Penalty("InfimalConvolution", (Penalty("RowL1Linf"), Penalty("L1", (0.5,)))),
     ),
     Mutant(
