@@ -121,7 +121,7 @@ def transposed(self, V, step):
     return right[..., ::-1, :].copy() if step > 0 else right
 
 
-CONSTRAINTS = ("Box", "CappedRows", "Simplex")  # their prox knows no step
+CONSTRAINTS = ("Box", "CappedRows", "Simplex", "Scaled box")  # their prox knows no step
 FAULTS = [
     pytest.param(name, fault, id=f"{name}, {fault.__name__}", marks=[pytest.mark.deep] * (k > 0))
     for name in PENALTIES
