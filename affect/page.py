@@ -159,7 +159,7 @@ def page(
                 "Conclusions",
                 [
                     "<p>In how many cells of Tables 8 and 9 each statement holds, by the means over runs. "
-                    "One data set is one draw: see docs/study.md for intervals over many.</p>",
+                    "One data set is one draw: <code>--seeds 20</code> has intervals over many.</p>",
                     _plain(
                         "claims",
                         "Statements",
