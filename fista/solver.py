@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from fista import working_sets
+from fista import newton, working_sets
 from fista.certificate import Certificate, certify, seems_solved
 from fista.problem import Problem, Scalars
 
 __all__ = ["State", "fista", "minimize"]
 
 Floats = NDArray[np.float64]
+NEWTON = 20  # iterations, at least, between two Newton steps
+DAMPING = (1e-10, 1e-3, 1.0)  # of Newton steps: the least, the first, the most
 SHORT = 10_000_000  # multiplications an iteration, some milliseconds on one core
 
 
@@ -86,6 +88,29 @@ def fista(problem: Problem, start: Floats) -> Iterator[State]:
         L = L_next
 
 
+def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
+    """The states of `fista`, which starts anew wherever a Newton step has found better coefficients.
+
+    A step is tried when the iterations since the last cost as much; where it fails, the wait is doubled. Its
+    damping is ten times less after a step that was good, and ten times more after one that was not.
+    """
+    least, damping, most = DAMPING[0], np.asarray(DAMPING[1]), DAMPING[2]
+    n_iter, wait = 0, NEWTON
+    while True:
+        since = 0
+        for state in fista(problem, start):
+            n_iter, since = n_iter + 1, since + 1
+            yield state._replace(n_iter=n_iter)
+            if since < wait or since < newton.cost(problem, state.W):
+                continue
+            start, lower = newton.newton_step(problem, state.W, state.image, damping)
+            damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
+            if np.any(lower):
+                wait = NEWTON
+                break
+            since, wait = 0, 2 * wait
+
+
 def minimize(
     problem: Problem,
     start: Floats | None = None,
@@ -140,8 +165,9 @@ def _until_certified(
     callback: Callable[[State], object] | None,
 ) -> tuple[State, Certificate]:
     next_check = 1
+    iterate = with_newton if newton.applicable(problem) else fista
     with _few_threads(problem):
-        for state in fista(problem, start):
+        for state in iterate(problem, start):
             if callback is not None:
                 callback(state)
             last = state.n_iter >= max_iter

@@ -21,6 +21,7 @@ from fista.penalties.interface import (
     split,
 )
 from fista.penalties.norms import Frobenius
+from fista.penalties.tangent import Tangent
 
 __all__ = ["Blocks", "Elastic", "InfimalConvolution", "OnRows", "Rotated", "Scaled", "latent_groups"]
 
@@ -122,11 +123,10 @@ class InfimalConvolution(_Combination):
         return np.asarray(N[~small].reshape(-1, n_features, n_tasks))
 
     def __getattr__(self, name: str) -> Any:
-        # Rows can be told apart where they can in every part.
-        if name in ("row_polars", "on_rows") and all(
-            hasattr(p, name) for p in self.__dict__.get("penalties", [None])
-        ):
-            return {"row_polars": self._row_polars, "on_rows": self._on_rows}[name]
+        # Rows can be told apart where they can in every part; so with tangents.
+        own = {"row_polars": self._row_polars, "on_rows": self._on_rows, "tangent": self._tangent}
+        if name in own and all(hasattr(p, name) for p in self.__dict__.get("penalties", [None])):
+            return own[name]
         return super().__getattr__(name)
 
     def _row_polars(self, G: Floats) -> Floats:
@@ -134,6 +134,16 @@ class InfimalConvolution(_Combination):
 
     def _on_rows(self, rows: NDArray[Any]) -> InfimalConvolution:
         return InfimalConvolution(*(p.on_rows(rows) for p in self.penalties))
+
+    def _tangent(self, W: Floats) -> Tangent:
+        parts = [p.tangent(part) for p, part in zip(self.penalties, W, strict=True)]
+        return Tangent(
+            np.stack([p.free for p in parts]),
+            np.stack([p.gradient for p in parts]),
+            lambda d: np.stack([p.curvature(part) for p, part in zip(parts, d, strict=True)]),
+            np.stack([p.diagonal for p in parts]),
+            lambda V: np.stack([p.within(part) for p, part in zip(parts, V, strict=True)]),
+        )
 
     def share(self, step: Floats) -> Floats:
         """A step within `null_space` as steps of the parts, K x D x T, each within its own."""
@@ -374,6 +384,8 @@ class Scaled(Penalty):
             return lambda G: own(G / factor)
         if name == "task_values":
             return lambda W: factor * own(W)
+        if name == "tangent":
+            return lambda W: own(W).times(factor)
         if name == "conjugate":
             return lambda G, E: factor * own(G / factor, E / factor)
         if name == "on_rows":

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fista.penalties.interface import TINY, Penalty, divided, largest_ratio, read_weight, read_weights
+from fista.penalties.tangent import Tangent
 
 __all__ = ["L1", "ColumnL1Linf", "ColumnL21", "Frobenius", "RowL1Linf", "RowL21", "entries"]
 
@@ -70,6 +71,17 @@ class L1(Penalty):
 
     def row_polars(self, G: Floats) -> Floats:
         return np.asarray((np.abs(G) / self._weights(G.shape)).max(axis=1))
+
+    def tangent(self, W: Floats) -> Tangent:
+        signs = np.sign(W)
+        zero = np.zeros_like(W)
+        return Tangent(
+            W != 0,
+            self.alpha * signs,
+            lambda d: zero,
+            zero,
+            lambda V: np.where(V * signs > 0, V, 0.0),
+        )
 
     def on_rows(self, rows: NDArray[Any]) -> L1:
         by_feature = np.ndim(self.alpha) == 2
@@ -142,6 +154,23 @@ class _L21(_WeightedGroups):
 
     def polar(self, G: Floats) -> float:
         return largest_ratio(self._norms(G), self._weights(G.shape[1 - self.across]))
+
+    def tangent(self, W: Floats) -> Tangent:
+        """alpha ||w|| has gradient alpha u and Hessian (alpha / ||w||) (I - u u'), u = w / ||w||."""
+        along = self.across
+        norms = np.expand_dims(self._norms(W), along)
+        free = np.broadcast_to(norms > 0, W.shape)
+        weights = np.asarray(self._weights(W.shape[1 - along]))
+        sizes = np.where(norms > 0, norms, 1.0)
+        bend = np.where(norms > 0, np.expand_dims(weights, along) if weights.ndim else weights, 0.0) / sizes
+        U = W / sizes
+        return Tangent(
+            free,
+            bend * W,
+            lambda d: bend * (d - U * (U * d).sum(axis=along, keepdims=True)),
+            bend * (1.0 - U * U),
+            lambda V: V,
+        )
 
 
 class RowL21(_L21):

@@ -1,0 +1,141 @@
+"""Newton steps on the structure that the iteration has found.
+
+Near a solution the zeros of W stay what they are, and on all other entries Omega is smooth: constant gradient
+for an l1 norm, norms of rows that are not zero, and so on (`Penalty.tangent`). There the objective is a
+quadratic but for the curvature of Omega, and a Newton step leads to its minimum where FISTA takes a thousand
+iterations if columns are collinear. The system is solved by conjugate gradients. They are preconditioned by
+the inverse, task by task, of the Gram matrix of the free entries with the diagonals of all else, which for an
+l1 norm without a graph is the inverse itself.
+
+Coefficients in parts share the residual: what the parts have in common is preconditioned by the Gram matrix,
+what they have against each other by their own diagonals alone (the exact inverse for diagonal curvatures, by
+elimination). The system is damped as Levenberg and Marquardt do, since before the right zeros are found it may
+well be singular.
+
+A step that does not lower the objective is halved and in the end given up, so that no step can do harm: the
+iteration goes on from there, prox and momentum find other zeros, and the certificate judges the result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fista.losses import GramLoss
+from fista.penalties.tangent import Tangent
+from fista.problem import TINY, Problem, Scalars
+
+__all__ = ["Preconditioner", "applicable", "cost", "newton_step"]
+
+Floats = NDArray[np.float64]
+MEMORY = 10_000_000  # entries of the inverses, 80 MB
+HALVINGS = 6
+PRODUCTS = 30  # of conjugate gradients
+RESIDUAL = 1e-3  # relative, at which they stop
+
+
+def applicable(problem: Problem) -> bool:
+    """Whether there are Gram matrices, and tangents of the penalty."""
+    return isinstance(problem.loss, GramLoss) and hasattr(problem.penalty, "tangent")
+
+
+def cost(problem: Problem, W: Floats) -> float:
+    """What a step costs at W, in iterations; inf where it takes too much memory."""
+    D, T = problem.loss.shape
+    width = int(np.any(W.reshape(-1, D, T) != 0, axis=0).sum(axis=0).max())
+    return width**3 / (2 * D**2) if T * width**2 <= MEMORY else np.inf
+
+
+def newton_step(problem: Problem, W: Floats, image: Floats, damping: Scalars) -> tuple[Floats, Any]:
+    """W after one step, and whether the objective is lower there; a task stays where it would not be.
+
+    ``damping`` times the largest entry of the Gram matrix (of a task) is added to the diagonal of the system.
+    Of independent tasks it is one number each, and so is the answer.
+    """
+    tangent = problem.penalty.tangent(W)  # type: ignore[attr-defined]
+    direction = _direction(problem, image, W, tangent, damping)
+    return _lower(problem, W, image, tangent, direction)
+
+
+def _direction(problem: Problem, image: Floats, W: Floats, tangent: Tangent, damping: Scalars) -> Floats:
+    """The Newton direction on the free entries, by preconditioned conjugate gradients."""
+    loss = problem.loss
+    assert isinstance(loss, GramLoss)
+    proximal = np.maximum(damping * np.einsum("...dd->...d", loss.gram).max(axis=-1), TINY)
+    inverse = Preconditioner(problem, tangent, proximal)
+    inner = problem.inner
+    residual = np.where(tangent.free, problem.loss.linear - image - tangent.gradient, 0.0)
+    found = np.zeros_like(W)
+    z = inverse(residual)
+    size = first = inner(residual, z)
+    d = z
+    for _ in range(PRODUCTS):
+        product = problem.image(d) + tangent.curvature(d) + proximal * d
+        product = np.where(tangent.free, product, 0.0)
+        curvature = inner(d, product)
+        step = np.where(curvature > 0, size / np.where(curvature > 0, curvature, 1.0), 0.0)
+        found = found + step * d
+        residual = residual - step * product
+        z = inverse(residual)
+        last, size = size, inner(residual, z)
+        if np.all((size <= RESIDUAL**2 * first) | (curvature <= 0)):
+            break
+        d = z + np.where(last > 0, size / np.where(last > 0, last, 1.0), 0.0) * d
+    return found
+
+
+class Preconditioner:
+    """The inverse, task by task, of Gram matrices of free entries with the diagonals of all else."""
+
+    def __init__(self, problem: Problem, tangent: Tangent, proximal: Scalars) -> None:
+        loss = problem.loss
+        assert isinstance(loss, GramLoss)
+        D, T = loss.shape
+        self.shape = tangent.free.shape
+        free = tangent.free.reshape(-1, D, T)
+        own = tangent.diagonal.reshape(-1, D, T) + proximal
+        self.shares = free / np.where(free, own, 1.0)  # of what acts on the sum, a part
+        total = self.shares.sum(axis=0)
+        used = total > 0
+        self.joint = np.where(used, 1.0 / np.where(used, total, 1.0), 0.0)
+        others = 2 * problem.ridge + (0.0 if loss.coupling is None else loss.coupling.diagonal())
+        # As many features of each task as the task with the most has, those that are free coming first.
+        width = int(used.sum(axis=0).max(initial=0))
+        self.chosen = np.argsort(~used, axis=0, kind="stable")[:width]
+        rows = self.chosen.T
+        gram = np.broadcast_to(loss.gram, (T, D, D))
+        mask = np.take_along_axis(used, self.chosen, axis=0).T
+        systems = gram[np.arange(T)[:, None, None], rows[:, :, None], rows[:, None, :]]
+        systems *= mask[:, :, None] & mask[:, None, :]
+        diagonal = np.take_along_axis(self.joint + others, self.chosen, axis=0).T
+        np.einsum("tdd->td", systems)[:] += np.where(mask, diagonal, 1.0)
+        self.inverses = np.linalg.inv(systems)
+
+    def __call__(self, R: Floats) -> Floats:
+        parts = R.reshape(-1, *self.shape[-2:])
+        right = self.joint * (self.shares * parts).sum(axis=0)
+        of_chosen = np.take_along_axis(right, self.chosen, axis=0)
+        solved = np.matmul(self.inverses, of_chosen.T[:, :, None])[:, :, 0].T
+        total = np.zeros_like(right)
+        np.put_along_axis(total, self.chosen, solved, axis=0)
+        return np.asarray((self.shares * (parts - right + self.joint * total)).reshape(self.shape))
+
+
+def _lower(
+    problem: Problem, W: Floats, image: Floats, tangent: Tangent, direction: Floats
+) -> tuple[Floats, Any]:
+    """The first of W + d, W + d / 2, ... at which the objective is lower, each task by itself if it can be."""
+    value = problem.penalty_value(W)
+    step: Scalars = np.ones_like(value)
+    for _ in range(HALVINGS):
+        V = tangent.within(W + step * direction)
+        image_V = problem.image(V)
+        slope = 0.5 * (image_V + image) - problem.loss.linear
+        change = problem.inner(problem.total(V) - problem.total(W), slope) + problem.penalty_value(V) - value
+        if np.all(change <= 0):
+            break
+        step = np.where(change <= 0, step, 0.5 * step)
+    lower = np.less(change, 0)
+    return np.where(lower, V, W), lower
