@@ -8,9 +8,9 @@ the inverse, task by task, of the Gram matrix of the free entries with the diago
 l1 norm without a graph is the inverse itself.
 
 Coefficients in parts share the residual: what the parts have in common is preconditioned by the Gram matrix,
-what they have against each other by their own diagonals alone (the exact inverse for diagonal curvatures, by
-elimination). The system is damped as Levenberg and Marquardt do, since before the right zeros are found it may
-well be singular.
+what they have against each other by their own diagonals alone (by elimination: the exact inverse where the
+curvatures are diagonal). The system is damped as Levenberg and Marquardt do, since it may well be singular
+before the right zeros are found.
 
 A step that does not lower the objective is halved and in the end given up, so that no step can do harm: the
 iteration goes on from there, prox and momentum find other zeros, and the certificate judges the result.
@@ -126,7 +126,7 @@ class Preconditioner:
 def _lower(
     problem: Problem, W: Floats, image: Floats, tangent: Tangent, direction: Floats
 ) -> tuple[Floats, Any]:
-    """The first of W + d, W + d / 2, ... at which the objective is lower, each task by itself if it can be."""
+    """The first of W + d, W + d / 2, ... at which the objective is lower, for each task if it can be."""
     value = problem.penalty_value(W)
     step: Scalars = np.ones_like(value)
     for _ in range(HALVINGS):

@@ -156,7 +156,7 @@ class _L21(_WeightedGroups):
         return largest_ratio(self._norms(G), self._weights(G.shape[1 - self.across]))
 
     def tangent(self, W: Floats) -> Tangent:
-        """alpha ||w|| has gradient alpha u and Hessian (alpha / ||w||) (I - u u'), u = w / ||w||."""
+        """Of alpha ||w|| the gradient is alpha u, the Hessian alpha / ||w|| (I - u u'), u = w / ||w||."""
         along = self.across
         norms = np.expand_dims(self._norms(W), along)
         free = np.broadcast_to(norms > 0, W.shape)
