@@ -146,7 +146,7 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
     lines = [
         "# What holds of the paper's conclusions, on simulations",
         "",
-        f"Written by `{command}`. {len(found)} simulations, {protocol['runs']} run(s) of each cell; "
+        f"Written by `{command}`. {len(found)} simulations, runs of each cell: {protocol['runs']}; "
         f"intervals are "
         "95% confidence intervals of the mean over simulations (Student's t). The simulation's "
         "parameters come from "
@@ -165,8 +165,8 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
         "statement holds. P2 (all runs of a simulation share its data) has two rows.",
         "",
         "| statement | problem | cells in which it holds, mean | simulations in which it holds in "
-        "all cells |",
-        "|---|---|---|---|",
+        "all cells | cells in the paper |",
+        "|---|---|---|---|---|",
     ]
     counted = [claims(results) for results in found]
     for k, claim in enumerate(counted[0]):
@@ -258,7 +258,7 @@ def _sweeps(swept: Sequence[Swept]) -> list[str]:
     number = len(next(iter(swept[0].rmse.values())))
     lines = [
         "",
-        "## Where they stop to hold",
+        "## Where they cease to hold",
         "",
         f"One knob of the simulation at a time, {number} simulations each, back halves, 10 s, both "
         f"dimensions and "

@@ -393,12 +393,17 @@ class MultiTaskEstimator(BaseEstimator):
         self.certificate_ = certificate
         self._layout = data.layout
         if not certificate.converged:
-            because = f": {certificate.reason}" if certificate.reason else ""
+            advice = (
+                f": {certificate.reason}"
+                if certificate.reason
+                else (
+                    ". Raise max_iter, raise tol, or use a larger weight; warm_start=True goes on from here"
+                )
+            )
             warnings.warn(
                 f"{type(self).__name__} stopped at max_iter={self.max_iter} with a duality gap of "
                 f"{certificate.gap:.3g} = {certificate.relative_gap:.3g} F(0), above tol={self.tol:g}"
-                f"{because}. Raise max_iter, raise tol, or use a larger weight; warm_start=True goes on "
-                "from here.",
+                f"{advice}.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

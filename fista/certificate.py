@@ -55,13 +55,19 @@ from fista.losses import LeastSquares
 from fista.null_space import inexact
 from fista.problem import Problem, Scalars
 
-__all__ = ["Certificate", "certify", "gap_from_statistics", "row_polars", "seems_solved"]
+__all__ = ["Certificate", "certify", "gap_from_statistics", "is_outside", "row_polars", "seems_solved"]
 
 Floats = NDArray[np.float64]
 UNIT = float(np.finfo(np.float64).eps) / 2
 RANK_DEFICIENT = "unpenalised: singular values of the design within rounding of zero count as zero"
 NULL_SPACE = "the penalty is a semi-norm, and the rank of the design on its null space is not certain"
 NO_DUAL = "the penalty has neither polar nor conjugate: judged by the KKT residual"
+OUTSIDE = (
+    "the conjugate of the penalty is inf at all multiples of M'r but 0; a ridge, however small, gives a gap"
+)
+NEGATIVE = (
+    "the gap is negative: the penalty's polar or conjugate is too small for its value, see check_penalty"
+)
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 
 
@@ -166,7 +172,7 @@ def _from_statistics(
     energy = _scaled_energy(problem, G, energy, E, problem.projection(n_iter))
     gap, scale, _ = _best_gap(problem, W, G, energy, omega, E, refine=False)
     rounding = gamma * (2 * np.square(_join(problem, magnitude)) + omega)
-    return G, gap, scale, rounding
+    return G, np.maximum(gap, 0.0), scale, rounding
 
 
 def row_polars(problem: Problem, W: Floats, image: Floats) -> tuple[Floats, Floats, float]:
@@ -210,7 +216,8 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     # A bound on rounding that lets W be worse than zero says nothing of W (nor does one that is inf).
     worst = float(at_zero.sum() + gamma * np.square(loss.target_norms).sum())
     for refine in (False, True):  # the best scale takes time: only where a quick one is not enough
-        gap, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, refine=refine)
+        found, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, refine=refine)
+        gap = np.maximum(found, 0.0)
         rounding = gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
         if problem.independent:
             converged = bool(np.all(gap <= targets + rounding))
@@ -220,6 +227,10 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         if converged or not problem.ridge:
             break
     kkt = kkt_residual(problem, W, G)
+    if np.any(found < -rounding):
+        gap, converged, reason = np.full_like(gap, np.inf), False, NEGATIVE
+    if not converged and not reason and is_outside(problem, G, gap):
+        reason = OUTSIDE
     if not problem.has_dual:
         converged = bool(np.isfinite(primal) and kkt <= tol * np.linalg.norm(problem.descent_at_zero()))
     zero, total_gap = float(at_zero.sum()), float(np.sum(gap))
@@ -346,7 +357,7 @@ def _norm_gap(
         return np.asarray(0.5 * np.square(1.0 - s) * energy + omega + paid - s * fit)
 
     if problem.is_norm:  # then that is the best
-        return np.maximum(gap(scale), 0.0), scale
+        return gap(scale), scale
     return _best_of(gap, [np.minimum(limit, 1.0), scale])
 
 
@@ -401,7 +412,7 @@ def _best_of(gap: Callable[[Scalars], Scalars], scales: list[Scalars]) -> tuple[
     gaps = np.stack([np.asarray(gap(s)) for s in scales])
     choice = gaps.argmin(axis=0)
     scale = np.take_along_axis(np.stack(scales), choice[None], axis=0)[0]
-    return np.maximum(gaps.min(axis=0), 0.0), scale
+    return gaps.min(axis=0), scale
 
 
 def _least_squares_gap(problem: Problem, G: Floats, E: Floats | None) -> tuple[Scalars, Scalars, str]:
@@ -420,6 +431,12 @@ def _least_squares_gap(problem: Problem, G: Floats, E: Floats | None) -> tuple[S
     if not blocked.all():
         reason = "unpenalised, and the rank of the design cannot be decided"
     return (gaps if problem.separable else float(gaps.sum())), ones, reason
+
+
+def is_outside(problem: Problem, G: Floats, gap: Scalars) -> bool:
+    """Whether there is no dual point to be had from G and its rounding, however near to a minimum."""
+    bound = problem.polar(G) + problem.polar_bound(np.ones_like(G))
+    return not problem.ridge and not np.all(np.isfinite(gap) & np.isfinite(bound))
 
 
 def kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:

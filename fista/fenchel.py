@@ -26,7 +26,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.certificate import NO_DUAL, Certificate, certify, gamma_of, kkt_residual, seems_solved
+from fista.certificate import (
+    NEGATIVE,
+    NO_DUAL,
+    OUTSIDE,
+    Certificate,
+    certify,
+    gamma_of,
+    is_outside,
+    kkt_residual,
+    seems_solved,
+)
 from fista.null_space import inexact
 from fista.problem import TINY
 from fista.smooth import SmoothProblem
@@ -69,6 +79,11 @@ def _(problem: SmoothProblem, W: Floats, *, tol: float, n_iter: int) -> Certific
     # A bound on rounding that is near F(0) says nothing of W (nor does one that is inf).
     blurred = sides.rounding > BLURRED * zero
     converged = gap <= tol * zero + sides.rounding and not blurred
+    reason = sides.reason or (ROUNDING if blurred else "")
+    if sides.primal - sides.dual < -sides.rounding:
+        gap, converged, reason = np.inf, False, NEGATIVE
+    if not converged and not reason and is_outside(problem, sides.G, gap):
+        reason = OUTSIDE
     if not problem.has_dual:
         converged = kkt <= tol * float(np.linalg.norm(problem.descent_at_zero()))
     point = {"crowd": loss.rows.dual_rows(sides.scale * sides.tau)}
@@ -86,7 +101,7 @@ def _(problem: SmoothProblem, W: Floats, *, tol: float, n_iter: int) -> Certific
         n_iter=n_iter,
         converged=bool(converged and np.isfinite(sides.primal)),
         tol=tol,
-        reason=sides.reason or (ROUNDING if blurred else ""),
+        reason=reason,
     )
 
 

@@ -6,9 +6,8 @@ Omega is a function of W, or of K parts whose sum is W. A lower bound on the obj
     conjugate(G) = sup_W <G, W> - Omega(W) - beta ||W||_F^2        of anything, with a ridge or without.
 
 Both are compiled once for a penalty and a shape, and solved for each G. A conic solver's answer is trusted to
-`TRUSTED` of its size and no further: what is returned is an upper bound, larger by that. Whether Omega is
-positively homogeneous, and the directions that it does not see (``Omega(W + n) = Omega(W)``), are found by
-evaluating it.
+`TRUSTED` of its size and no further: what is returned is an upper bound, larger by that. The directions that
+Omega does not see (``Omega(W + n) = Omega(W)``) are found by evaluating it.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import scipy.linalg
 
 from formulations.data import Array
 from formulations.penalties import constraints, expression, is_declared
+from formulations.recession import recession
 
 __all__ = ["TRUSTED", "PenaltyDual", "dual_of"]
 
@@ -118,17 +118,9 @@ class PenaltyDual:
 
     @cached_property
     def is_norm(self) -> bool:
-        """Whether it is positively homogeneous along some rays, at sizes that differ much; taken for all."""
-        if self.value([np.zeros(self.shape)] * self.n_parts) != 0:
-            return False
-        # What constraints leave of random points is right to a conic solver's accuracy only.
-        rtol = 1e-6 if self._constraints else 1e-12
-        pairs = [
-            (size * self.value(point), self.value([size * part for part in point]))
-            for point in self._points
-            for size in (1e-4, 1e-2, 3.0, 1e2, 1e4, 1e8)
-        ]
-        return all(one == other or np.isclose(one, other, rtol=rtol, atol=0.0) for one, other in pairs)
+        """Whether it is positively homogeneous, as far as the tree of the expression tells."""
+        found = recession(self._value, self._constraints)
+        return found is not None and found.homogeneous
 
     @cached_property
     def unseen(self) -> list[Array]:

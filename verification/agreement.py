@@ -29,6 +29,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import fista
 import formulations
+from fista.certificate import NEGATIVE
 from formulations import Declared, Posed, declare
 from formulations.posed import GENERIC
 from verification.exact import ExactCertificate
@@ -381,7 +382,7 @@ def _check_claims(claim: fista.Certificate, bracket: Bracket, slack: float = 0.0
     our bracket keeps the promise, and (in `_compare`) that no oracle reaches below the claimed bound.
     """
     room = 2 * bracket.rounding  # ours, at both ends: what is judged does not set its own tolerance
-    found = []
+    found = [claim.reason] if claim.reason == NEGATIVE else []
     if abs(claim.primal - bracket.primal) > room:
         found.append(
             f"claims F(W) = {claim.primal!r}, but the declared objective is {bracket.primal!r} there"

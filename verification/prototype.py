@@ -19,10 +19,12 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
+from cvxpy.transforms.indicator import indicator
 from numpy.typing import NDArray
 
 from fista.penalties import Penalty
 from formulations.conjugates import PenaltyDual
+from formulations.recession import Recession, recession
 
 __all__ = ["Prototype", "from_expression"]
 
@@ -40,6 +42,8 @@ ANSWERS = {
     "infeasible": "infeasible",
     "infeasible_inaccurate": "infeasible",
 }
+#: How far a constraint may be violated, and still hold: what a prox leaves.
+FEASIBLE = 1e-7
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -103,23 +107,27 @@ class Prototype(Penalty):
 
     def expression(self, W: Any) -> Any:
         """The penalty of a CVXPY variable."""
-        return self.declare(W)
+        declared = self.declare(W)
+        _tighten(declared)
+        return declared
 
     @cached_property
+    def _far(self) -> Recession | None:
+        """What it grows like, where the atoms of the expression are known."""
+        return recession(self._valued[1])
+
+    @property
     def is_norm(self) -> bool:
-        """Whether it is positively homogeneous at some points, which is taken for all: a norm or a gauge."""
-        rng = np.random.default_rng(0)
-        points = [rng.standard_normal((self.n_features, self.n_tasks)) for _ in range(4)]
-        points += [np.eye(self.n_features, self.n_tasks), -np.abs(points[0])]
-        if self.value(np.zeros_like(points[0])) != 0:
-            return False
-        pairs = [(self.value(W), self.value(3 * W)) for W in points]
-        return all(np.isclose(tripled, 3 * value, rtol=1e-12, atol=1e-12) for value, tripled in pairs)
+        """Whether it is positively homogeneous, as the tree of the expression tells: a norm or a gauge."""
+        return self._far is not None and self._far.homogeneous
 
     def __getattr__(self, name: str) -> Any:
         own = {"polar": self._polar, "polar_bound": self._polar_bound, "conjugate": self._conjugate}
-        if "accuracy" in self.__dict__ and name in own and self.is_norm == name.startswith("polar"):
-            return own[name]
+        # A norm has a polar only; anything else a conjugate, and a polar that says where it is finite.
+        if "accuracy" in self.__dict__ and name in own:
+            known = self._far is not None if name.startswith("polar") else not self.is_norm
+            if known:
+                return own[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     # -- the compiled problems ----------------------------------------------------------------------
@@ -140,11 +148,15 @@ class Prototype(Penalty):
         return W, V, step, cp.Problem(cp.Minimize(objective))
 
     @cached_property
-    def _support(self) -> tuple[Any, Any, Any]:
-        """The largest <G, W> over the unit ball of a norm."""
-        W, G = self._variable(), cp.Parameter((self.n_features, self.n_tasks))
+    def _support(self) -> tuple[Any, Any]:
+        """The largest <G, W> over the unit ball of a norm, or of what anything else grows like."""
+        W = self._variable()  # CVXPY compiles `sum_largest` otherwise where a variable has a value
+        far = recession(self.expression(W))
+        assert far is not None
+        G = cp.Parameter((self.n_features, self.n_tasks))
         product = cp.sum(cp.multiply(G, W))
-        return W, G, cp.Problem(cp.Maximize(product), [self.expression(W) <= 1, *self._across(W)])
+        within = [far.value <= 1, *far.constraints, *self._across(W)]
+        return G, cp.Problem(cp.Maximize(product), within)
 
     @cached_property
     def _dual(self) -> PenaltyDual:
@@ -214,13 +226,15 @@ class Prototype(Penalty):
         size = float(np.abs(G).max(initial=0.0))
         if size == 0:
             return 0.0
-        _, parameter, problem = self._support
+        parameter, problem = self._support
         parameter.value = self._checked(G) / size
         try:
             found = self._solve(problem, "polar")
         except RuntimeError:  # with a last resort, other solvers
-            return self._dual.polar(self._off_null(G))
-        return size * max(found, 0.0) * (1 + self._widened()) if np.isfinite(found) else np.inf
+            return self._dual.polar(self._off_null(G)) if self.is_norm else np.inf
+        # That of a conjugate is to lead into its domain by more than G is stretched there.
+        widened = self._widened() if self.is_norm else 4 * self._widened()
+        return size * max(found, 0.0) * (1 + widened) if np.isfinite(found) else np.inf
 
     @cached_property
     def _unit_polars(self) -> Floats:
@@ -230,7 +244,12 @@ class Prototype(Penalty):
         return np.reshape([max(self._polar(e), self._polar(-e)) for e in units], shape)
 
     def _polar_bound(self, E: Floats) -> float:
-        """By the triangle inequality; that the norm grows with the size of each entry, nobody says."""
+        """By the triangle inequality; that the norm grows with the size of each entry, nobody says.
+
+        Of anything else nothing is needed: it is for the conjugate to say whether it is finite within E.
+        """
+        if not self.is_norm:
+            return 0.0
         return float(np.sum(E * self._unit_polars, where=E > 0))
 
     def _conjugate(self, G: Floats, E: Floats) -> float:
@@ -275,6 +294,15 @@ class Prototype(Penalty):
         return max(TRUSTED, self._ended)
 
 
+def _tighten(declared: Any) -> None:
+    """Constraints hold within `FEASIBLE`, where CVXPY would have 1e-3."""
+    if isinstance(declared, indicator):
+        declared.err_tol = FEASIBLE
+    else:
+        for part in declared.args:
+            _tighten(part)
+
+
 def from_expression(declare: Callable[[Any], Any], *, n_features: int, n_tasks: int) -> Prototype:
     """Make a penalty of one CVXPY expression.
 
@@ -288,9 +316,10 @@ def from_expression(declare: Callable[[Any], Any], *, n_features: int, n_tasks: 
     Returns
     -------
     Prototype
-        A penalty for `fista.MultiTaskRegressor`. Where tripling W triples the expression it is taken for a
-        norm and certified through its polar, otherwise through its conjugate, which are bounded to 1e-8 of
-        their size, the accuracy to which CLARABEL is trusted. Its ``accuracy`` says what CLARABEL ended with.
+        A penalty for `fista.MultiTaskRegressor`. Where the atoms of the expression make it positively
+        homogeneous it is a norm, certified through its polar, otherwise through its conjugate, which are
+        bounded to 1e-8 of their size, the accuracy to which CLARABEL is trusted. Constraints hold within
+        1e-7. Its ``accuracy`` says what CLARABEL ended with.
 
     Raises
     ------

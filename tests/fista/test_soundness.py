@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from fista import EGMTL, L21MTL, DirtyMTL, RobustMTL, STLasso
+from fista import EGMTL, L21MTL, DirtyMTL, MultiTaskRegressor, RobustMTL, STLasso
 from fista.penalties import RowL21
 from verification import certify, verify
 
@@ -118,3 +118,18 @@ def test_the_operator_form_agrees_with_the_oracles():
             result = verify(model.set_params(max_iter=200_000), design, B, solvers=["CLARABEL"])
             assert result.agree, str(result)
     assert certify(STLasso(1.0).fit(A, B), A, B).holds(1e-6)
+
+
+def test_a_gap_below_zero_is_no_proof():
+    """A polar that is half of what it should be admits dual points that are none: D exceeds F."""
+
+    class Careless(RowL21):
+        def polar(self, G):
+            return super().polar(G) / 2
+
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 5)), rng.standard_normal((30, 3))
+    with pytest.warns(ConvergenceWarning, match="the gap is negative"):
+        model = MultiTaskRegressor(Careless(1.0), max_iter=200).fit(X, Y)
+    assert not model.certificate_.converged
+    assert model.certificate_.gap == np.inf
