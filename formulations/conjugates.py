@@ -40,8 +40,10 @@ ASKED: list[dict[str, Any]] = [
     {"solver": cp.CLARABEL, **_CLARABEL, "max_step_fraction": 0.8, "equilibrate_enable": False},
     {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000},
 ]
+#: Those that answer in milliseconds.
+QUICK = [settings for settings in ASKED if settings["solver"] == cp.CLARABEL]
 #: The last resort, of which more is to be subtracted: its own tolerances are 1e-8. It might take a supremum
-#: that is barely inf for a finite one, and is for even norms only, whose polars are finite.
+#: that is barely inf for a finite one, and is only for what is known to be finite, such as polars of even norms.
 LAST, TRUSTED_LAST = {"solver": cp.CLARABEL, **{f"reduced_{name}": 1e-8 for name in _TOLERANCES}}, 1e-7
 EPS = float(np.finfo(np.float64).eps)
 #: How far a constraint may be violated, relative to the largest coefficient (at least 1), and still hold.
@@ -261,7 +263,9 @@ class PenaltyDual:
         left, sizes, _ = np.linalg.svd(bases, full_matrices=False)
         return np.asarray(left[:, sizes > 1e-8])
 
-    def conjugate(self, G: Array, E: Array, ridge: float = 0.0) -> tuple[float, Array]:
+    def conjugate(
+        self, G: Array, E: Array, ridge: float = 0.0, attempts: Sequence[dict[str, Any]] = ASKED
+    ) -> tuple[float, Array]:
         """An upper bound on (Omega + ridge ||.||^2)* within E of G, and the W at which it is attained.
 
         It is the supremum found, and `TRUSTED` of the size of its terms more; since a solver's tolerance is
@@ -279,7 +283,7 @@ class PenaltyDual:
         found, W = np.inf, np.zeros(self.shape)
         for _ in range(4):
             k.value, a.value, b.value = unit, 1 / (size * unit), ridge * unit / size
-            again = self._solve(with_ridge if ridge > 0 else plain)
+            again = self._solve(with_ridge if ridge > 0 else plain, attempts)
             if not np.isfinite(again):  # where W is zero its unit may become too small: the last will do
                 break
             V = np.asarray(sum(part.value for part in parts))

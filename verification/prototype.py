@@ -23,7 +23,7 @@ from cvxpy.transforms.indicator import indicator
 from numpy.typing import NDArray
 
 from fista.penalties import Penalty
-from formulations.conjugates import PenaltyDual
+from formulations.conjugates import LAST, QUICK, PenaltyDual
 from formulations.recession import Recession, recession
 
 __all__ = ["Prototype", "from_expression"]
@@ -255,7 +255,15 @@ class Prototype(Penalty):
     def _conjugate(self, G: Floats, E: Floats) -> float:
         """An upper bound: see `formulations.conjugates`."""
         self.accuracy["conjugate"] = TRUSTED
-        return self._dual.conjugate(self._off_null(self._checked(G)), E)[0]
+        G = self._off_null(self._checked(G))
+        if self._far is None:
+            return self._dual.conjugate(G, E, attempts=QUICK)[0]
+        # What is within the domain by some TRUSTED (see `_polar`) is finite, so that a last resort may be used.
+        return (
+            self._dual.conjugate(G, E, attempts=(*QUICK, LAST))[0]
+            if self._polar(G) <= 1 + TRUSTED
+            else np.inf
+        )
 
     def _off_null(self, G: Floats) -> Floats:
         return np.asarray(G - np.tensordot(np.tensordot(self._null, G, axes=2), self._null, axes=1))

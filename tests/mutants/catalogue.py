@@ -36,6 +36,12 @@ HUBER = "tests/fista/test_losses.py::test_huber_brackets_the_minimum_of_cvxpy"
 PROVES = "tests/fista/test_losses.py::test_the_dual_point_proves_the_bound"
 LIMIT = "tests/fista/test_losses.py::test_a_large_delta_is_squares"
 LAYOUTS = "tests/fista/test_losses.py::test_layouts_of_predictions"
+NO_HIGHER = "tests/fista/test_newton.py::test_a_step_never_raises_the_objective"
+RIGHT_SIGNS = "tests/fista/test_newton.py::test_with_the_right_signs_one_step_solves_a_lasso"
+TANGENT = "tests/fista/test_newton.py::test_the_tangent_is_the_penalty_to_second_order"
+NO_PROOF = "tests/fista/test_soundness.py::test_a_gap_below_zero_is_no_proof"
+NO_NORM = "tests/verification/test_prototype.py::test_what_is_no_norm_is_not_taken_for_one"
+RECESSION = "tests/formulations/test_recession.py::test_the_recession_is_the_limit"
 PRIMAL = "tests/verification/test_exact.py::test_the_primal_is_enclosed"
 BELOW = "tests/verification/test_exact.py::test_no_coefficients_reach_below_the_dual"
 DIGITS = "tests/verification/test_exact.py::test_every_digit_counts"
@@ -425,7 +431,36 @@ MUTANTS = (
         "return Terms(InfimalConvolution(outliers, features))",
         Solver("RobustMTL", max_iter=200_000),
     ),
+    # -- Newton steps --------------------------------------------------------------------------------
+    Mutant(
+        "a Newton step is taken though the objective is higher there",
+        "fista/newton.py",
+        "lower = np.less(change, 0)",
+        "lower = np.full(np.shape(change), True)",
+        Tests(NO_HIGHER),
+    ),
+    Mutant(
+        "a Newton step up the slope of the penalty",
+        "fista/newton.py",
+        "problem.loss.linear - image - tangent.gradient, 0.0)",
+        "problem.loss.linear - image + tangent.gradient, 0.0)",
+        Tests(RIGHT_SIGNS),
+    ),
+    Mutant(
+        "the length of a row bends along the row, too",
+        "fista/penalties/norms.py",
+        "lambda d: bend * (d - U * (U * d).sum(axis=along, keepdims=True))",
+        "lambda d: bend * d",
+        Tests(TANGENT),
+    ),
     # -- certificates --------------------------------------------------------------------------------
+    Mutant(
+        "a negative gap counts as zero",
+        "fista/certificate.py",
+        "    if np.any(found < -rounding):\n",
+        "    if False:\n",
+        Tests(NO_PROOF),
+    ),
     Mutant(
         "the dual point is not scaled into the dual ball",
         "fista/certificate.py",
@@ -667,6 +702,21 @@ MUTANTS = (
         "theta[term] = (s.a / s.b) * s.h * factor * nu",
         "theta[term] = -(s.a / s.b) * s.h * factor * nu",
         Oracle("SRMTL"),
+    ),
+    # -- prototypes ----------------------------------------------------------------------------------
+    Mutant(
+        "a constant that is added is forgotten: what is bounded passes for a cone, a dead zone for a norm",
+        "formulations/recession.py",
+        "            self.homogeneous &= not np.any(e.value)\n",
+        "",
+        Tests(NO_NORM),
+    ),
+    Mutant(
+        "squares grow no faster than norms",
+        "formulations/recession.py",
+        "            self.constraints.append(far <= 0)\n",
+        "            pass\n",
+        Tests(RECESSION),
     ),
     # -- exact proofs ------------------------------------------------------------------------------------
     Mutant(
