@@ -43,7 +43,7 @@ ASKED: list[dict[str, Any]] = [
 #: Those that answer in milliseconds.
 QUICK = [settings for settings in ASKED if settings["solver"] == cp.CLARABEL]
 #: The last resort, of which more is to be subtracted: its own tolerances are 1e-8. It might take a supremum
-#: that is barely inf for a finite one, and is only for what is known to be finite, such as polars of even norms.
+#: that is barely inf for a finite one, and is for what is known to be finite, such as polars of even norms.
 LAST, TRUSTED_LAST = {"solver": cp.CLARABEL, **{f"reduced_{name}": 1e-8 for name in _TOLERANCES}}, 1e-7
 EPS = float(np.finfo(np.float64).eps)
 #: How far a constraint may be violated, relative to the largest coefficient (at least 1), and still hold.

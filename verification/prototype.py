@@ -258,12 +258,10 @@ class Prototype(Penalty):
         G = self._off_null(self._checked(G))
         if self._far is None:
             return self._dual.conjugate(G, E, attempts=QUICK)[0]
-        # What is within the domain by some TRUSTED (see `_polar`) is finite, so that a last resort may be used.
-        return (
-            self._dual.conjugate(G, E, attempts=(*QUICK, LAST))[0]
-            if self._polar(G) <= 1 + TRUSTED
-            else np.inf
-        )
+        if self._polar(G) > 1 + TRUSTED:
+            return np.inf
+        # What is within the domain by some TRUSTED is finite (see `_polar`): a last resort may be used.
+        return self._dual.conjugate(G, E, attempts=(*QUICK, LAST))[0]
 
     def _off_null(self, G: Floats) -> Floats:
         return np.asarray(G - np.tensordot(np.tensordot(self._null, G, axes=2), self._null, axes=1))
