@@ -63,6 +63,12 @@ class Penalty:
         Where ``polar(E)`` is not that bound: at least the polar of anything whose entries do not exceed those
         of E >= 0 in size.
 
+    For speed, and only that, write
+
+    ``tangent(W)``
+        A `fista.penalties.tangent.Tangent`: the smooth function that Omega is near W, of the entries that are
+        not zero. Newton steps then go where the iteration would take long.
+
     Examples
     --------
     >>> import numpy as np
