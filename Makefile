@@ -4,11 +4,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
-	fista.pointwise fista.smooth fista.fenchel fista.working_sets fista.null_space fista.path fista.cv \
+	fista.pointwise fista.smooth fista.fenchel fista.working_sets fista.newton fista.null_space fista.path \
+	fista.cv fista.penalties.tangent \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
 	verification.prototype formulations.penalties formulations.generic formulations.losses \
-	formulations.posed formulations.conjugates affect affect.annotations affect.agreement \
+	formulations.posed formulations.conjugates formulations.recession affect affect.annotations affect.agreement \
 	affect.simulate affect.problems affect.methods affect.study affect.tables affect.figures
 
 .DEFAULT_GOAL := help
