@@ -25,6 +25,7 @@ import scipy.linalg
 
 from formulations.data import Array
 from formulations.penalties import constraints, expression, is_declared
+from formulations.solved import solved_within
 
 __all__ = ["TRUSTED", "PenaltyDual", "dual_of"]
 
@@ -92,6 +93,11 @@ class PenaltyDual:
             return 0.0
         self._set(parts)
         return max(float(np.max(c.violation())) for c in self._constraints)
+
+    def solved_within(self, parts: list[Array]) -> float:
+        """By how much `value` may be off, where CVXPY has to solve a problem for it."""
+        self._set(parts)
+        return solved_within(self._value)
 
     def _set(self, parts: list[Array]) -> None:
         for variable, part in zip(self._parts, parts, strict=True):

@@ -37,7 +37,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fista.penalties.interface import gauge, gauge_bound, null_space_of
-from formulations.penalties import constraints, expression, is_declared, is_solved
+from formulations.penalties import constraints, expression, is_declared
+from formulations.solved import is_solved
 from verification.search import Search
 
 __all__ = ["Finding", "PenaltyReport", "check_penalty"]

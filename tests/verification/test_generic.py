@@ -11,7 +11,7 @@ import fista
 import formulations
 from benchmarks.prototypes import pairs
 from fista import MultiTaskRegressor
-from fista.penalties import ExclusiveLasso, RowL21, TraceNorm, latent_groups
+from fista.penalties import ExclusiveLasso, KSupport, RowL21, TraceNorm, latent_groups
 from formulations import declare
 from verification import agreement, certify, verify
 
@@ -116,6 +116,22 @@ def test_prototype_and_fast_penalty_agree_at_length(name, data):
     assert_agreement(name, data)
 
 
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic"])
+def test_a_value_that_cvxpy_solves_for_is_no_disagreement(loss):
+    """That of the k-support norm is right to some 1e-9, which is no fault of FISTA's."""
+    for seed in range(3):
+        r = np.random.default_rng(seed)
+        X, Y = r.standard_normal((20, D)), r.standard_normal((20, T))
+        if loss == "logistic":
+            model, Y = fista.MultiTaskClassifier(KSupport(3, 0.5)), Y > 0
+        else:
+            model = MultiTaskRegressor(KSupport(3, 5.0), loss=loss, fit_intercept=bool(seed))
+        result = verify(model, X, Y, solvers=["CLARABEL"])
+        assert result.agree, str(result)
+        # No more is allowed for than that: what is exact is still within rounding.
+        assert result.bracket.rounding <= 1e-7 * result.bracket.primal
+
+
 # -- what is wrong is found ------------------------------------------------------------------------
 
 
@@ -125,6 +141,13 @@ def test_a_wrong_polar_is_caught_though_the_answer_is_right(monkeypatch):
     result = verify(MultiTaskRegressor(TraceNorm(10.0)), X, Y, solvers=["CLARABEL"])
     assert not result.agree
     assert any("claims" in finding for finding in result.findings)
+
+
+def test_a_value_that_is_a_little_wrong_is_caught_where_cvxpy_solves_for_it(monkeypatch):
+    genuine = KSupport.value
+    monkeypatch.setattr(KSupport, "value", lambda self, W: genuine(self, W) * (1 + 1e-6))
+    result = verify(MultiTaskRegressor(KSupport(3, 5.0)), X, Y, solvers=["CLARABEL"])
+    assert any("claims F(W)" in finding for finding in result.findings)
 
 
 def test_a_wrong_conjugate_is_caught(monkeypatch):
