@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
 from functools import cached_property, lru_cache
 from typing import Any
@@ -185,7 +186,9 @@ class PenaltyDual:
     def _derivative(self, k: int, point: Array) -> Array:
         """A subgradient, scaled to norm 1."""
         self._at(k, point)
-        gradient = self._value.grad.get(self._parts[k])
+        gradient = None
+        with suppress(NotImplementedError, AttributeError):  # of an indicator, of a support function
+            gradient = self._value.grad.get(self._parts[k])
         if gradient is None:
             return np.zeros(point.size)
         g = np.asarray(gradient.toarray()).reshape(self.shape, order="F").ravel()
