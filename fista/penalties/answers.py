@@ -35,10 +35,10 @@ def expect_answers(penalty: Any, V: Floats, step: float, G: Floats) -> None:
     """
     for part, A, B in _innermost(penalty, V, G):
         name = type(part).__name__
+        _expect_number(f"{name}.value", part.value(np.zeros_like(A)), undefined=True)
         p = part.prox(A.copy(), step)
         _expect_matrix(f"{name}.prox", p, A.shape)
         _expect_number(f"{name}.value", part.value(p))
-        _expect_number(f"{name}.value", part.value(np.zeros_like(A)), undefined=True)
         if hasattr(part, "polar"):
             _expect_number(f"{name}.polar", part.polar(B.copy()))
         if hasattr(part, "conjugate"):

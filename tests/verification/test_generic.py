@@ -190,6 +190,30 @@ def test_a_claim_of_a_smaller_gap_is_caught(monkeypatch):
     assert any("FISTA claims the bound" in f for c in result.comparisons for f in c.findings)
 
 
+@pytest.mark.parametrize(
+    ("solvers", "error", "message"),
+    [
+        ("CLARABEL", TypeError, r"solvers: found 'CLARABEL'; expected a sequence .* such as \['CLARABEL'\]"),
+        (3, TypeError, "solvers: found 3; expected a sequence"),
+        (
+            ["GUROBI"],
+            ValueError,
+            "solvers: found 'GUROBI'; expected a sequence of some of CLARABEL, OSQP, SCS",
+        ),
+    ],
+)
+def test_solvers_are_read_before_anything_is_solved(solvers, error, message):
+    with pytest.raises(error, match=message):
+        verify(MultiTaskRegressor(), X, Y, solvers=solvers)
+
+
+def test_coefficients_are_numbers():
+    with pytest.raises(
+        TypeError, match="model_or_W: found 'W' of type str for W; expected a fitted estimator"
+    ):
+        certify("W", X, Y, objective=MultiTaskRegressor())
+
+
 # -- certify ---------------------------------------------------------------------------------------
 
 
