@@ -110,6 +110,7 @@ def largest_factor(problem: Problem) -> float:
     """The smallest factor on the penalty at which W = 0 is optimal."""
     if not problem.is_norm:
         raise TypeError(f"penalty: found {problem.penalty!r}; expected a norm, of which there is a factor")
+    problem.expect_answers()
     return problem.lambda_max()
 
 

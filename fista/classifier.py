@@ -146,7 +146,7 @@ class MultiTaskClassifier(ClassifierMixin, MultiTaskEstimator):
         self
         """
         try:
-            super().fit(X, y, tasks=tasks, sample_weight=sample_weight)
+            self._solve(self._read(X, y, tasks, sample_weight))
         finally:
             classes = self.__dict__.pop("_classes", None)
         self.classes_ = classes

@@ -637,6 +637,11 @@ def read_penalty(penalty: Any) -> Penalty:
     """A penalty that has what the solver needs; the l1 norm for None."""
     if penalty is None:
         return L1(1.0)
+    if isinstance(penalty, type):
+        raise TypeError(
+            f"penalty: found the class {penalty.__name__}; expected an instance of it, such as "
+            f"{penalty.__name__}(...)"
+        )
     if not isinstance(penalty, Penalty):
         raise TypeError(
             f"penalty: found {type(penalty).__name__}; expected a fista.penalties.Penalty (derive from it)"

@@ -170,8 +170,8 @@ def read_edges(graph: Any, n_tasks: int) -> list[Edge]:
     Parameters
     ----------
     graph : "complete", "chain", sequence of edges, or (T, T) array or sparse matrix
-        A list or tuple is a sequence of edges ``(i, j)`` or ``(i, j, weight)``; a NumPy array or a
-        scipy.sparse matrix is an adjacency matrix.
+        A list or tuple is a sequence of edges ``(i, j)`` or ``(i, j, weight)``; a NumPy array, a
+        scipy.sparse matrix or a pandas frame is an adjacency matrix.
     n_tasks : int
         T, the number of tasks.
     """
@@ -184,6 +184,8 @@ def read_edges(graph: Any, n_tasks: int) -> list[Edge]:
             f'graph: found {graph!r}; expected "complete", "chain", a sequence of edges or a T x T matrix'
         )
     matrix: Any = graph
+    if hasattr(graph, "to_numpy"):
+        graph = matrix = _from_frame(graph)
     if sp.issparse(graph) or isinstance(graph, np.ndarray):
         if matrix.shape != (n_tasks, n_tasks):
             raise ValueError(
@@ -202,6 +204,18 @@ def read_edges(graph: Any, n_tasks: int) -> list[Edge]:
             "adjacency matrix; expected edges as tuples, or the matrix as a NumPy array"
         )
     return [_read_edge(edge, q, n_tasks) for q, edge in enumerate(graph)]
+
+
+def _from_frame(frame: Any) -> Floats:
+    """The entries of a frame whose labels are in the order of the tasks."""
+    labels = list(getattr(frame, "index", ()))
+    if labels != list(getattr(frame, "columns", ())) or labels != sorted(labels):
+        raise ValueError(
+            f"graph: found a {type(frame).__name__} with rows {labels}, and columns "
+            f"{list(getattr(frame, 'columns', ()))}; expected the same labels of both, in the order of "
+            "tasks_, which is sorted"
+        )
+    return np.asarray(frame.to_numpy())
 
 
 def _read_edge(edge: Any, q: int, n_tasks: int) -> Edge:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fista.losses import LeastSquares, QuadraticLoss
 from fista.null_space import NullSpace
 from fista.penalties import Penalty
+from fista.penalties.answers import expect_answers
 from fista.penalties.interface import conjugate_of, gauge, gauge_bound, has_dual, null_space_of
 
 __all__ = ["Problem"]
@@ -217,6 +218,12 @@ class Problem:
         return self.is_norm or bool(
             self.penalty.value(np.zeros(self.shape)) + self.conjugate(self.descent_at_zero()) <= 0
         )
+
+    def expect_answers(self) -> None:
+        """Refuse a penalty whose methods return what is no number or no matrix, at a first step from zero."""
+        G = self.descent_at_zero()
+        step = np.max(1.0 / np.asarray(self.lipschitz[0]))
+        expect_answers(self.penalty, G * step, float(step), G)
 
     def start(self) -> Floats:
         """Zero, and the least-squares solution for tasks or directions that nothing but the loss acts on."""

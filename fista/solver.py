@@ -142,7 +142,13 @@ def minimize(
         The last one.
     certificate : Certificate
         Its ``converged`` says whether the promise was kept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the penalty's methods return what is no number or no matrix.
     """
+    problem.expect_answers()
     if start is None or problem.zero_is_optimal():
         start = problem.start()
     if not working_sets.applicable(problem):

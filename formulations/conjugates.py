@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
 from functools import cached_property, lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ import scipy.linalg
 from formulations.data import Array
 from formulations.penalties import constraints, expression, is_declared
 from formulations.recession import recession
+from formulations.solved import solved_within
 
 __all__ = ["TRUSTED", "PenaltyDual", "dual_of"]
 
@@ -94,6 +96,11 @@ class PenaltyDual:
             return 0.0
         self._set(parts)
         return max(float(np.max(c.violation())) for c in self._constraints)
+
+    def solved_within(self, parts: list[Array]) -> float:
+        """By how much `value` may be off, where CVXPY has to solve a problem for it."""
+        self._set(parts)
+        return solved_within(self._value)
 
     def _set(self, parts: list[Array]) -> None:
         for variable, part in zip(self._parts, parts, strict=True):
@@ -173,7 +180,9 @@ class PenaltyDual:
     def _derivative(self, k: int, point: Array) -> Array:
         """A subgradient, scaled to norm 1."""
         self._at(k, point)
-        gradient = self._value.grad.get(self._parts[k])
+        gradient = None
+        with suppress(NotImplementedError, AttributeError):  # of an indicator, of a support function
+            gradient = self._value.grad.get(self._parts[k])
         if gradient is None:
             return np.zeros(point.size)
         g = np.asarray(gradient.toarray()).reshape(self.shape, order="F").ravel()

@@ -21,9 +21,9 @@ def read_graph(graph: Any, n_tasks: int) -> list[Edge]:
     Parameters
     ----------
     graph : {"complete", "chain"}, sequence of edges, or T x T adjacency matrix
-        A list or tuple always means edges, ``(i, j)`` (weight 1) or ``(i, j, g)``. A NumPy array or
-        a scipy.sparse matrix always means an adjacency matrix: symmetric, zero diagonal, entry
-        g >= 0. An edge of weight g stands for the penalty ``g**2 * ||w_i - w_j||**2``; edges given
+        A list or tuple always means edges, ``(i, j)`` (weight 1) or ``(i, j, g)``. A NumPy array, a
+        scipy.sparse matrix or a pandas frame always means an adjacency matrix: symmetric, zero diagonal,
+        entry g >= 0. An edge of weight g stands for the penalty ``g**2 * ||w_i - w_j||**2``; edges given
         more than once (in either direction) are kept apart, so that their ``g**2`` add.
     n_tasks : int
         The number of tasks T.
@@ -39,6 +39,14 @@ def read_graph(graph: Any, n_tasks: int) -> list[Edge]:
     """
     if isinstance(graph, str):
         return _named(graph, n_tasks)
+    if hasattr(graph, "to_numpy") and hasattr(graph, "columns"):
+        names = list(graph.index), list(graph.columns)
+        if names[0] != names[1] or names[0] != sorted(names[0]):
+            raise ValueError(
+                "graph must have the same labels of rows and columns, sorted as the tasks are; got "
+                f"{names[0]} and {names[1]}"
+            )
+        graph = np.asarray(graph.to_numpy())
     if isinstance(graph, np.ndarray) or sp.issparse(graph):
         return _from_adjacency(graph, n_tasks)
     if isinstance(graph, list | tuple):

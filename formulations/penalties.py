@@ -11,9 +11,8 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
-from cvxpy.atoms.suppfunc import SuppFuncAtom
 
-__all__ = ["constraints", "expression", "is_declared", "is_solved"]
+__all__ = ["constraints", "expression", "is_declared"]
 
 
 def expression(penalty: Any, W: Any) -> Any:
@@ -35,11 +34,6 @@ def is_declared(penalty: Any) -> bool:
     """Whether `expression` knows the penalty."""
     own = callable(getattr(penalty, "expression", None))
     return own or any(cls.__name__ in DECLARED for cls in type(penalty).__mro__)
-
-
-def is_solved(expression: Any) -> bool:
-    """Whether CVXPY finds the value of an expression by solving a problem, and only as well as that."""
-    return isinstance(expression, SuppFuncAtom) or any(is_solved(part) for part in expression.args)
 
 
 def constraints(penalty: Any, W: Any) -> list[Any]:

@@ -445,7 +445,8 @@ class Posed:
         Primal: a residual is off by at most e = gamma (|y| + |X| |w| + |intercept|), its loss by
         ``c u (|tau| e + e^2 / 2)`` (phi'' <= 1), and a sum of nonnegative terms by gamma F. A constraint that
         is violated by v is taken to be kept by a point at most ``v sqrt(D T)`` away, as it is for bounds on
-        entries, rows and sums; the smooth part is at most ``v sqrt(D T) ||gradient||`` larger there.
+        entries, rows and sums; the smooth part is at most ``v sqrt(D T) ||gradient||`` larger there. Where
+        CVXPY has to solve for a penalty's value, that is off by what `solved` derives.
 
         Dual: the sum has terms of size at most ``c u (|y tau| + tau^2)``, taken at the slopes of this point,
         and is off by gamma of these. What CVXPY is trusted to is no part of it: bounds have that subtracted.
@@ -464,7 +465,9 @@ class Posed:
         value = value if np.isfinite(value) else self.at_zero
         terms = float(np.sum(u * (np.abs(self._y * tau) + tau**2))) + float(graph @ graph)
         floats = gamma(n + 2 * W.size * self.penalty.n_parts + 8) * (value + 4 * terms + self.at_zero)
-        violated = self.penalty.violation([read[name] for name in self.parts])
+        own = [read[name] for name in self.parts]
+        floats += self.penalty.solved_within(own)
+        violated = self.penalty.violation(own)
         if violated:
             slope = self._rows._stack_theta(self.residual_theta(read, c))
             gradient = np.linalg.norm(self.M.T @ slope) + 2 * self.ridge * np.linalg.norm(W)

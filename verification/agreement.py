@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from typing import Any, Literal, overload
@@ -199,11 +199,12 @@ def verify(model: Any, X: Any, y: Any, *, solvers: Sequence[str] | None = None, 
     True
     """
     objective = _objective_name(model)
+    wanted = None if solvers is None else _read_solvers(solvers)
     declared = declare(model, X, y, **data)
     solved, seconds = _solve_fista(objective, model, X, y, data)
     point = _parts(solved), np.atleast_1d(np.asarray(solved.intercept_, dtype=np.float64))
     bracket = _bracket(declared, point, solved.certificate_.dual_point)
-    chosen = _solvers(declared) if solvers is None else tuple(solvers)
+    chosen = _solvers(declared) if wanted is None else wanted
     # A bound of ours is lower than it might be by what it subtracts for trusting CVXPY.
     slack = declared.slack(*point) if isinstance(declared, Posed) else 0.0
     findings = tuple(_check_claims(solved.certificate_, bracket, slack))
@@ -298,7 +299,7 @@ def certify(
         if isinstance(model_or_W, tuple) and len(model_or_W) == 2 == len(model._part_names):
             model_or_W = dict(zip(model._part_names, model_or_W, strict=True))
         given = model_or_W if isinstance(model_or_W, dict) else {"W": model_or_W}
-        parts = {name: np.asarray(part, dtype=np.float64) for name, part in given.items()}
+        parts = {name: _read_part(name, part) for name, part in given.items()}
     declared = declare(model, X, y, **data)
     _check_parts(parts, declared, plain=not (hasattr(model_or_W, "parts_") or isinstance(model_or_W, dict)))
     if exact:
@@ -311,6 +312,26 @@ def certify(
         known = None if claim is None or objective is not None else claim.gap + claim.rounding
         return prove(declared, parts, intercept if declared.fit_intercept else None, known)
     return _bracket(declared, (parts, intercept), declared.residual_theta(parts, intercept))
+
+
+def _read_solvers(solvers: Any) -> tuple[str, ...]:
+    expected = f"expected a sequence of some of {', '.join(SOLVERS)}"
+    if isinstance(solvers, str) or not isinstance(solvers, Iterable):
+        raise TypeError(f"solvers: found {solvers!r}; {expected}, such as ['CLARABEL']")
+    chosen = tuple(solvers)
+    if unknown := [name for name in chosen if name not in SOLVERS]:
+        raise ValueError(f"solvers: found {unknown[0]!r}; {expected}")
+    return chosen
+
+
+def _read_part(name: str, part: Any) -> Floats:
+    try:
+        return np.asarray(part, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"model_or_W: found {part!r} of type {type(part).__name__} for {name}; expected a fitted "
+            "estimator, or coefficients, features x tasks"
+        ) from None
 
 
 def _check_parts(parts: dict[str, Floats], declared: Declared | Posed, *, plain: bool) -> None:

@@ -15,11 +15,13 @@ and from nothing that the penalty says of itself:
 - *null space*: of an orthonormal basis Omega(N_k) = Omega(-N_k) = 0, prox(V + N_k) = prox(V) + N_k, polar(G)
   does not see N_k, and Omega is not 0 on the complement. Polars and conjugates are tested at G that are
   orthogonal to it;
-- *manners*: nothing is written into the input, shape and dtype are kept, no NaN; a step of 0 changes nothing.
+- *input and output*: nothing is written into the input, shape and dtype are kept, no NaN; a step of 0 changes
+  nothing.
 
 A computed prox is allowed an error of `ROUNDING` n eps of the largest number that goes into it, n being the
 number of entries: sums over groups have fewer than n terms, and a backward stable formula of a few operations
-has no need of more.
+has no need of more. A prox that is solved for, and says so (as one of `from_expression` does, by its
+``accuracy``), is not that exact: it is held to what CVXPY finds, to `CONIC`, and no other checks are made.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any
 
 import cvxpy as cp
@@ -37,7 +40,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fista.penalties.interface import gauge, gauge_bound, null_space_of
-from formulations.penalties import constraints, expression, is_declared, is_solved
+from formulations.penalties import constraints, expression, is_declared
+from formulations.solved import is_solved
+from verification.penalty_diagnosis import diagnose
 from verification.search import Search
 
 __all__ = ["Finding", "PenaltyReport", "check_penalty"]
@@ -57,7 +62,7 @@ class Finding:
 
     check: str
     text: str
-    code: str
+    code: str  # the matrices and the step that play a part
     shape: tuple[int, ...]  # of the smallest V
     tried: int  # matrices, until the first at which it does not hold
 
@@ -71,9 +76,11 @@ class PenaltyReport:
     """What `check_penalty` found. True in a boolean context if it found nothing."""
 
     penalty: str
-    examples: dict[str, int] = field(default_factory=dict)  # of each check that was made
+    examples: dict[str, int] = field(default_factory=dict)  # of each check that was made, until one failed
     findings: tuple[Finding, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
+    scope: str = ""  # the shapes, entries and steps of the examples
+    diagnosis: str = ""  # what the wrong prox, polar or value is instead, where that was seen
 
     @property
     def passed(self) -> bool:
@@ -86,7 +93,11 @@ class PenaltyReport:
         verdict = "passed" if self.passed else f"FAILED {len(self.findings)} of {len(self.examples)} checks"
         tried = ", ".join(f"{name} ({count})" for name, count in self.examples.items())
         lines = [f"{self.penalty}: {verdict}; examples: {tried}"]
-        lines += [f"not checked: {name}, {why}" for name, why in self.skipped.items()]
+        lines += [f"tried on {self.scope}"] if self.scope else []
+        lines += [f"diagnosis: {self.diagnosis}"] if self.diagnosis else []
+        for why in dict.fromkeys(self.skipped.values()):
+            names = ", ".join(name for name, reason in self.skipped.items() if reason == why)
+            lines.append(f"not checked: {names}, {why}")
         return "\n".join([*lines, *map(str, self.findings)])
 
 
@@ -99,11 +110,11 @@ class _Probe:
     G: Floats
     step: float
 
-    def __repr__(self) -> str:
-        return (
-            f"V = np.array({self.V.tolist()})\nother = np.array({self.other.tolist()})\n"
-            f"G = np.array({self.G.tolist()})\nstep = {self.step!r}"
-        )
+    def code(self, names: tuple[str, ...]) -> str:
+        """V, what else a check cannot do without, and of the others what is not 0."""
+        shown = [n for n in ("V", "other", "G") if n in ("V", *names) or np.any(getattr(self, n))]
+        lines = [f"{name} = np.array({getattr(self, name).tolist()})" for name in shown]
+        return "\n".join([*lines, f"step = {self.step!r}"])
 
 
 class _Violation(Exception):
@@ -147,6 +158,8 @@ def check_penalty(
     ------
     TypeError
         If it has no ``value`` or no ``prox``.
+    ValueError
+        If its value is for a certain shape, and n_features and n_tasks are not given.
 
     Examples
     --------
@@ -167,26 +180,86 @@ def check_penalty(
             raise TypeError(
                 f"penalty: found {type(penalty).__name__} without {name}; expected a method {name}"
             )
+    _expect_count("examples", examples)
+    for name, size in (("n_features", n_features), ("n_tasks", n_tasks)):
+        if size is not None:
+            _expect_count(name, size)
+    if n_features is None or n_tasks is None:
+        _expect_any_shape(penalty, n_features, n_tasks)
     has = {name: callable(getattr(penalty, name, None)) for name in ("polar", "conjugate")}
     has |= {"expression": is_declared(penalty), "norm": has["polar"] and not has["conjugate"]}
-    has["null_space"] = callable(getattr(penalty, "null_space", None))
+    has |= {
+        "null_space": callable(getattr(penalty, "null_space", None)),
+        "exact": not _is_solved_for(penalty),
+    }
     tried: dict[str, int] = {}
     findings: list[Finding] = []
     skipped = {}
-    for name, (needs, conic, check) in CHECKS.items():
+    diagnosis = ""
+    for name, (needs, conic, check, names) in CHECKS.items():
         if missing := [need for need in needs if not has[need]]:
-            lacks = [f"has no {need}" if need != "norm" else NO_NORM[has["polar"]] for need in missing]
-            skipped[name] = f"the penalty {' and '.join(lacks)}"
+            skipped[name] = _lack(missing, has["polar"])
             continue
-        tried[name] = max(examples // 10, 5) if conic else examples
+        count = max(examples // 10, 5) if conic else examples
         strategy = _probes(getattr(penalty, "n_parts", 1), n_features, n_tasks)
         axes = tuple(axis for axis, fixed in ((-2, n_features), (-1, n_tasks)) if not fixed)
         # CVXPY takes its time: where the fault is known already, its example is not made smaller.
         phases = (Phase.generate,) if conic and findings else (Phase.generate, Phase.shrink)
-        if found := _smallest(penalty, check, strategy, tried[name], seed, axes, phases):
-            probe, text, count = found
-            findings.append(Finding(name, text, repr(probe), probe.V.shape, count))
-    return PenaltyReport(type(penalty).__name__, tried, tuple(findings), skipped)
+        found, tried[name] = _smallest(penalty, check, strategy, count, seed, axes, phases)
+        if found:
+            probe, text = found
+            findings.append(Finding(name, text, probe.code(names), probe.V.shape, tried[name]))
+            diagnosis = diagnosis or diagnose(penalty, probe.V, probe.step)
+    scope = _scope(n_features, n_tasks, tried)
+    return PenaltyReport(type(penalty).__name__, tried, tuple(findings), skipped, scope, diagnosis)
+
+
+def _expect_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name}: found {value!r}; expected an integer >= 1")
+    if value < 1:
+        raise ValueError(f"{name}: found {value}; expected an integer >= 1")
+
+
+def _expect_any_shape(penalty: Any, n_features: int | None, n_tasks: int | None) -> None:
+    """Refuse to vary the shape for a penalty whose value is for a certain one."""
+    n_parts = getattr(penalty, "n_parts", 1)
+    for D, T in ((1, 1), (1, 2), (2, 1), (2, 3), (4, 4)):
+        shape = (n_features or D, n_tasks or T)
+        try:
+            penalty.value(np.zeros(shape if n_parts == 1 else (n_parts, *shape)))
+        except (IndexError, ValueError) as error:
+            raise ValueError(
+                f"n_features, n_tasks: found {n_features}, {n_tasks} for {type(penalty).__name__}, whose "
+                f"value at zeros of shape {shape} raises {type(error).__name__} ({error}); expected the "
+                "shape that it is for: pass n_features=, n_tasks="
+            ) from error
+        except Exception:
+            return  # a fault, to be found
+
+
+def _is_solved_for(penalty: Any) -> bool:
+    """Whether a penalty, or a part of one, says how accurate its answers are, which exact ones do not."""
+    parts = [*getattr(penalty, "penalties", ()), getattr(penalty, "penalty", None)]
+    return hasattr(penalty, "accuracy") or any(_is_solved_for(part) for part in parts if part is not None)
+
+
+def _lack(missing: list[str], has_polar: bool) -> str:
+    if "exact" in missing:
+        return f"prox and dual are solved for, and not right to rounding: others hold them to {CONIC:g}"
+    lacks = [NO_NORM[has_polar] if need == "norm" else f"has no {need}" for need in missing]
+    return f"the penalty {' and '.join(lacks)}"
+
+
+def _scope(n_features: int | None, n_tasks: int | None, tried: dict[str, int]) -> str:
+    features, tasks = (str(size) if size else f"1 to {MOST}" for size in (n_features, n_tasks))
+    conic = sum(count for name, count in tried.items() if CHECKS[name][1])
+    huge = f" (and 0 and {HUGE:g})" if "input and output" in tried else ""
+    return (
+        f"{sum(tried.values())} examples of {features} features x {tasks} tasks, entries up to {LARGEST:g} "
+        f"in size, steps from {min(STEPS_TRIED):g} to {max(STEPS_TRIED):g}{huge}; for {conic} of them CVXPY "
+        "solved a problem"
+    )
 
 
 Check = Callable[[Any, _Probe], None]
@@ -200,14 +273,14 @@ def _smallest(
     seed: int,
     axes: tuple[int, ...],
     phases: tuple[Phase, ...],
-) -> tuple[_Probe, str, int] | None:
+) -> tuple[tuple[_Probe, str] | None, int]:
     search = Search[_Probe](lambda probe: _violation(penalty, check, probe) is not None)
     probe = search.smallest(strategy, examples=examples, seed=seed, phases=phases)
     if probe is None:
-        return None
-    probe = _trimmed(probe, search, axes)
+        return None, search.tried
+    tried, probe = search.tried, _trimmed(probe, search, axes)
     text = _violation(penalty, check, probe) or "seen once, but not when tried again"
-    return probe, text, search.tried
+    return (probe, text), tried
 
 
 def _trimmed(probe: _Probe, violated: Callable[[_Probe], bool], axes: tuple[int, ...]) -> _Probe:
@@ -236,22 +309,26 @@ def _violation(penalty: Any, check: Check, probe: _Probe) -> str | None:
             check(penalty, probe)
     except _Violation as violation:
         return str(violation)
-    except (ArithmeticError, AttributeError, IndexError, LookupError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a penalty raises
         return f"raises {type(error).__name__}: {error}"
     return None
 
 
 # -- matrices --------------------------------------------------------------------------------------
 
-ENTRIES = st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5, -3.0]) | st.floats(-10, 10).map(lambda v: round(v, 2))
-STEPS = st.sampled_from([1.0, 0.25, 1.7, 1e-3, 100.0])
+MOST, LARGEST = 4, 10.0  # features and tasks, and the size of an entry
+STEPS_TRIED, HUGE = (1.0, 0.25, 1.7, 1e-3, 100.0), 1e300
+ENTRIES = st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5, -3.0]) | st.floats(-LARGEST, LARGEST).map(
+    lambda v: round(v, 2)
+)
+STEPS = st.sampled_from(STEPS_TRIED)
 
 
 @st.composite
 def _probes(draw: st.DrawFn, n_parts: int, n_features: int | None, n_tasks: int | None) -> _Probe:
     """Matrices with ties, zero rows and repeated rows, in all sizes up to 4 x 4."""
-    D = n_features or draw(st.integers(1, 4))
-    T = n_tasks or draw(st.integers(1, 4))
+    D = n_features or draw(st.integers(1, MOST))
+    T = n_tasks or draw(st.integers(1, MOST))
 
     def matrix(shape: tuple[int, ...]) -> Floats:
         size = math.prod(shape)
@@ -618,7 +695,7 @@ def _null_space(penalty: Any, probe: _Probe) -> None:
             )
 
 
-def _manners(penalty: Any, probe: _Probe) -> None:
+def _input_and_output(penalty: Any, probe: _Probe) -> None:
     V, s = probe.V, probe.step
     given = V.copy()
     p = np.asarray(penalty.prox(given, s))
@@ -634,25 +711,26 @@ def _manners(penalty: Any, probe: _Probe) -> None:
     _expect(p.dtype == V.dtype, f"prox of {V.dtype} is {p.dtype}")
     small = np.asarray(penalty.prox(V.astype(np.float32), s))
     _expect(small.dtype == np.float32, f"prox of float32 is {small.dtype}")
-    for A in (p, _prox(penalty, V, 1e300)):
+    for A in (p, _prox(penalty, V, HUGE)):
         _expect(np.isfinite(penalty.value(A)), "value(prox(V, step)) is not finite")
     by_columns = np.asfortranarray(V) if V.ndim == 2 else V.transpose(0, 2, 1).copy().transpose(0, 2, 1)
     apart = float(np.abs(np.asarray(penalty.prox(by_columns, s)) - p).max())
     _expect(apart <= 2 * _error(V), "prox depends on the order in which V is stored")
 
 
-#: Name -> what the penalty must have for it, whether CVXPY solves a problem for it, and the property.
-CHECKS: dict[str, tuple[tuple[str, ...], bool, Check]] = {
-    "manners": ((), False, _manners),
-    "argmin": ((), False, _argmin),
-    "nonexpansive": ((), False, _nonexpansive),
-    "norm": (("norm",), False, _norm),
-    "subgradient": (("norm",), False, _subgradient),
-    "polar": (("norm",), False, _polar_bounds),
-    "zeros": (("norm",), False, _zeros),
-    "null space": (("null_space",), False, _null_space),
-    "conjugate": (("conjugate",), False, _conjugate),
-    "expression": (("expression",), True, _as_declared),
-    "polar is attained": (("norm", "expression"), True, _polar_is_attained),
-    "conjugate is attained": (("conjugate", "expression"), True, _conjugate_is_attained),
+#: Name -> what the penalty must have for it, whether CVXPY solves a problem for it, the property, and what of
+#: an example besides V and the step it cannot do without.
+CHECKS: dict[str, tuple[tuple[str, ...], bool, Check, tuple[str, ...]]] = {
+    "input and output": (("exact",), False, _input_and_output, ()),
+    "argmin": (("exact",), False, _argmin, ()),
+    "nonexpansive": (("exact",), False, _nonexpansive, ("other",)),
+    "norm": (("exact", "norm"), False, _norm, ()),
+    "subgradient": (("exact", "norm"), False, _subgradient, ()),
+    "polar": (("exact", "norm"), False, _polar_bounds, ("G",)),
+    "zeros": (("exact", "norm"), False, _zeros, ()),
+    "null space": (("exact", "null_space"), False, _null_space, ()),
+    "conjugate": (("exact", "conjugate"), False, _conjugate, ("G",)),
+    "expression": (("expression",), True, _as_declared, ()),
+    "polar is attained": (("norm", "expression"), True, _polar_is_attained, ("G",)),
+    "conjugate is attained": (("conjugate", "expression"), True, _conjugate_is_attained, ("G",)),
 }

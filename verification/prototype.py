@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import cvxpy as cp
@@ -59,22 +60,11 @@ class Prototype(Penalty):
     """
 
     def __init__(self, declare: Callable[[Any], Any], n_features: int, n_tasks: int) -> None:
-        self.declare, self.n_features, self.n_tasks = declare, n_features, n_tasks
-        W = cp.Variable((n_features, n_tasks))
-        try:
-            declared = declare(W)
-        except Exception as error:
-            raise ValueError(
-                f"declare: found an expression that cannot be built ({type(error).__name__}: {error}); "
-                f"expected one of a CVXPY variable of shape {(n_features, n_tasks)}"
-            ) from error
-        if not (isinstance(declared, cp.Expression) and declared.is_scalar()):
-            raise ValueError(f"declare: found {declared!r}; expected a scalar CVXPY expression")
-        if not declared.is_convex():
-            raise ValueError(
-                f"declare: found {declared}, of curvature {declared.curvature}; expected one that is convex "
-                "by the rules of disciplined convex programming"
-            )
+        self.n_features = _read_size("n_features", n_features)
+        self.n_tasks = _read_size("n_tasks", n_tasks)
+        self.declare = declare
+        W = cp.Variable((self.n_features, self.n_tasks), name="W")
+        declared = _read_expression(declare, W)
         self.accuracy: dict[str, float] = {}
         lowest = self._least(W, declared)
         if lowest == np.inf:
@@ -195,7 +185,7 @@ class Prototype(Penalty):
         variable, declared = self._valued
         variable.value = W
         slope = None
-        with suppress(NotImplementedError):  # of an indicator
+        with suppress(NotImplementedError, AttributeError):  # of an indicator, of a support function
             slope = declared.grad.get(variable)
         if slope is None:
             return W - self.prox(W, 1.0)
@@ -309,6 +299,81 @@ def _tighten(declared: Any) -> None:
             _tighten(part)
 
 
+def _read_size(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name}: found {value!r}; expected an integer >= 1")
+    if value < 1:
+        raise ValueError(f"{name}: found {value}; expected an integer >= 1")
+    return int(value)
+
+
+def _read_expression(declare: Callable[[Any], Any], W: Any) -> Any:
+    """The expression of W, if it is one that a penalty can be made of."""
+    if not callable(declare):
+        raise TypeError(f"declare: found {declare!r}; expected a function of a CVXPY variable")
+    declared = _built(declare, W)
+    if not isinstance(declared, cp.Expression):
+        raise ValueError(f"declare: found {declared!r}; expected a scalar CVXPY expression")
+    text = _line(declared)
+    if declared.shape != ():
+        raise ValueError(
+            f"declare: found {text} of shape {declared.shape}; expected a scalar CVXPY expression, of "
+            "shape () (cp.sum makes one)"
+        )
+    _refuse_leaves(declared, W, text)
+    if not declared.is_convex():
+        raise ValueError(
+            f"declare: found {text}, of curvature {declared.curvature}; expected one that is convex "
+            "by the rules of disciplined convex programming"
+        )
+    W.value = np.random.default_rng(0).standard_normal(W.shape)
+    with np.errstate(all="ignore"):
+        one, other = (np.float64(found.value) for found in (declared, _built(declare, W)))  # NaN for None
+    W.value = None
+    if not np.array_equal(one, other, equal_nan=True):
+        raise ValueError(
+            f"declare: found an expression of value {one} at one call and of {other} at the next, W being "
+            "the same; expected the same expression whenever it is called"
+        )
+    return declared
+
+
+def _built(declare: Callable[[Any], Any], W: Any) -> Any:
+    try:
+        return declare(W)
+    except Exception as error:
+        raise ValueError(
+            f"declare: found an expression that cannot be built ({type(error).__name__}: {_line(error)}); "
+            f"expected one of a CVXPY variable of shape {W.shape}"
+        ) from error
+
+
+def _refuse_leaves(declared: Any, W: Any, text: str) -> None:
+    """What an expression of W is made of is W and finite real numbers."""
+    variables = {variable.id: variable for variable in declared.variables()}
+    if variables.pop(W.id, None) is None:
+        raise ValueError(f"declare: found {text}, in which W does not occur; expected an expression of W")
+    if variables:
+        other = next(iter(variables.values()))
+        raise ValueError(
+            f"declare: found the variable {other.name()}, which is not W, in {text}; expected an "
+            "expression of W alone (a penalty that is the least over all sums of parts is "
+            "fista.penalties.InfimalConvolution, with a prototype for each)"
+        )
+    if any(leaf.is_complex() for leaf in declared.constants() + declared.parameters()):
+        raise ValueError(f"declare: found complex numbers in {text}; expected real ones")
+    for leaf in declared.constants() + declared.parameters():
+        if leaf.value is None:
+            raise ValueError(f"declare: found the parameter {leaf.name()} without a value; expected numbers")
+        if not np.isfinite(abs(leaf.value).sum()):  # which may be sparse
+            raise ValueError(f"declare: found NaN or infinity in {text}; expected finite numbers")
+
+
+def _line(found: Any) -> str:
+    """What CVXPY prints on several lines, on one."""
+    return " ".join(str(found).split())
+
+
 def from_expression(declare: Callable[[Any], Any], *, n_features: int, n_tasks: int) -> Prototype:
     """Make a penalty of one CVXPY expression.
 
@@ -330,14 +395,16 @@ def from_expression(declare: Callable[[Any], Any], *, n_features: int, n_tasks: 
     Raises
     ------
     ValueError
-        If the expression is not scalar, not convex, inf everywhere, or positively homogeneous and unbounded
-        below; the message has the reason.
+        If the expression is not scalar, not convex, inf everywhere, positively homogeneous and unbounded
+        below, not of W alone, or not the same at every call; the message has the reason.
 
     Notes
     -----
     Directions along which the expression is constant (a semi-norm, such as total variation) are found by the
     singular values of its subgradients at random points: those within rounding of zero. Where others are
     nearly as small, or the expression does vary along what was found, none are claimed, and there is no gap.
+
+    Pickle takes functions that a module defines with ``def``; lambdas need cloudpickle, which joblib uses.
 
     What is unbounded below, such as a barrier -log W, is certified too; but its conjugate is inf at 0, so
     that there is no gap before the gradient is near that of a minimum.

@@ -16,7 +16,12 @@ from fista.penalties.interface import (
     gauge_bound,
     has_dual,
     null_space_of,
+    read_group_weights,
+    read_groups,
+    read_numbers,
+    read_part,
     read_partition,
+    read_parts,
     read_weight,
     split,
 )
@@ -78,6 +83,12 @@ class InfimalConvolution(_Combination):
     """
 
     def __init__(self, *penalties: Any) -> None:
+        if len(penalties) == 1 and isinstance(penalties[0], list | tuple):
+            raise TypeError(
+                f"penalties: found a {type(penalties[0]).__name__} of {len(penalties[0])}; expected the "
+                "penalties themselves, side by side: InfimalConvolution(L1(1.0), TraceNorm(1.0))"
+            )
+        read_parts("penalties", penalties)
         if len(penalties) < 2:
             raise ValueError(f"penalties: found {len(penalties)}; expected two or more, one a part")
         if any(p.n_parts > 1 for p in penalties):
@@ -184,11 +195,14 @@ class Blocks(_OnBlocks):
     """
 
     def __init__(self, rows: Sequence[Sequence[int]], penalties: Sequence[Any]) -> None:
-        if len(rows) != len(penalties):
-            raise ValueError(f"penalties: found {len(penalties)}; expected {len(rows)}, one a block of rows")
-        if any(p.n_parts > 1 for p in penalties):
+        self.penalties, blocks = read_parts("penalties", penalties), read_groups("rows", rows)
+        if len(blocks) != len(self.penalties):
+            raise ValueError(
+                f"penalties: found {len(self.penalties)}; expected {len(blocks)}, one a block of rows"
+            )
+        if any(p.n_parts > 1 for p in self.penalties):
             raise ValueError("penalties: found one of several parts; expected penalties of one")
-        self.rows, self.penalties = read_partition("rows", rows), tuple(penalties)
+        self.rows = read_partition("rows", blocks)
 
     def value(self, W: Floats) -> float:
         return float(sum(p.value(A) for p, A in zip(self.penalties, self._pieces(W), strict=True)))
@@ -276,9 +290,9 @@ def latent_groups(
     ----------
     L. Jacob, G. Obozinski, J.-P. Vert, "Group lasso with overlap and graph lasso", ICML 2009.
     """
-    sizes = [np.sqrt(len(group)) for group in groups] if weights is None else list(weights)
-    if len(sizes) != len(groups):
-        raise ValueError(f"weights: found {len(sizes)}; expected {len(groups)}, one a group")
+    groups = read_groups("groups", groups)
+    default = [float(np.sqrt(len(group))) for group in groups]
+    sizes = default if weights is None else read_group_weights(weights, len(groups))
     size = read_weight("alpha", alpha)
     parts = [OnRows(Frobenius(size * w), group) for group, w in zip(groups, sizes, strict=True)]
     return InfimalConvolution(*parts) if len(parts) > 1 else parts[0]
@@ -288,7 +302,8 @@ class Rotated(_Combination):
     """Omega(Q'W) for an orthogonal Q, D x D: a penalty in another basis of the features."""
 
     def __init__(self, penalty: Any, Q: Floats) -> None:
-        Q = np.asarray(Q, dtype=np.float64)
+        read_part("penalty", penalty)
+        Q = read_numbers("Q", Q, "a square matrix")
         if Q.ndim != 2 or Q.shape[0] != Q.shape[1]:
             raise ValueError(f"Q: found shape {Q.shape}; expected a square matrix")
         if np.abs(Q.T @ Q - np.eye(len(Q))).max() > 32 * len(Q) * EPS:
@@ -301,8 +316,15 @@ class Rotated(_Combination):
     def penalties(self) -> tuple[Any, ...]:  # type: ignore[override]
         return (self.penalty,)
 
+    def _turned(self, W: Floats) -> Floats:
+        if len(W) != len(self.Q):
+            raise ValueError(
+                f"Q: found shape {self.Q.shape}; expected {(len(W), len(W))}, for as many features"
+            )
+        return np.asarray(self.Q.T @ W)
+
     def value(self, W: Floats) -> float:
-        turned = np.asarray(self.Q.T @ W)
+        turned = self._turned(W)
         value = float(self.penalty.value(turned))
         if np.isfinite(value):
             return value
@@ -312,7 +334,7 @@ class Rotated(_Combination):
         return float(self.penalty.value(nearest)) if near else value
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        turned = np.asarray(self.Q.T @ V, dtype=V.dtype)
+        turned = np.asarray(self._turned(V), dtype=V.dtype)
         W = self.penalty.prox(turned, step)
         # What is left as it is comes back as it was, without the rounding of two rotations.
         return V.copy() if np.array_equal(W, turned) else np.asarray(self.Q @ W, dtype=V.dtype)
@@ -322,7 +344,7 @@ class Rotated(_Combination):
         return free
 
     def _pieces(self, G: Floats) -> list[Floats]:
-        return [self.Q.T @ G]
+        return [self._turned(G)]
 
     def _bounds(self, E: Floats) -> list[Floats]:
         return [np.abs(self.Q.T) @ E]
@@ -349,7 +371,7 @@ class Scaled(Penalty):
     """
 
     def __init__(self, penalty: Any, factor: float = 1.0) -> None:
-        self.penalty, self.factor = penalty, read_weight("factor", factor)
+        self.penalty, self.factor = read_part("penalty", penalty), read_weight("factor", factor)
         if self.factor == 0:
             raise ValueError("factor: found 0; expected a positive number")
 
@@ -421,7 +443,7 @@ class Elastic(Penalty):
     """
 
     def __init__(self, penalty: Any, beta: float = 1.0) -> None:
-        if penalty.n_parts > 1:
+        if read_part("penalty", penalty).n_parts > 1:
             raise ValueError("penalty: found one of several parts; expected one of one")
         self.penalty, self.beta = penalty, read_weight("beta", beta)
         if self.beta == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.interface import Penalty, read_weight, read_weights
+from fista.penalties.interface import Penalty, entry_weights, read_number, read_weight, read_weights
 
 __all__ = ["Box", "CappedRows", "NonNegativeL1", "Simplex"]
 
@@ -27,7 +27,7 @@ class NonNegativeL1(Penalty):
         self.alpha = read_weights("alpha", alpha, 2, "task, feature or entry")
 
     def value(self, W: Floats) -> float:
-        return float((self.alpha * W).sum()) if W.min(initial=0.0) >= 0 else np.inf
+        return float((entry_weights(self.alpha, W.shape) * W).sum()) if W.min(initial=0.0) >= 0 else np.inf
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         return np.asarray(np.maximum(V - step * self.alpha, 0), dtype=V.dtype)
@@ -46,9 +46,9 @@ class Box(Penalty):
     """
 
     def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
-        if not (np.isfinite(low) and np.isfinite(high) and low <= 0 <= high):
+        self.low, self.high = read_number("low", low), read_number("high", high)
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low <= 0 <= self.high):
             raise ValueError(f"low, high: found {low!r}, {high!r}; expected finite numbers, low <= 0 <= high")
-        self.low, self.high = float(low), float(high)
 
     def value(self, W: Floats) -> float:
         return 0.0 if np.all((self.low <= W) & (self.high >= W)) else np.inf

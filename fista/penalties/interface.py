@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -13,12 +14,19 @@ __all__ = [
     "Penalty",
     "conjugate_of",
     "divided",
+    "entry_weights",
     "gauge",
     "gauge_bound",
     "has_dual",
     "largest_ratio",
     "null_space_of",
+    "read_group_weights",
+    "read_groups",
+    "read_number",
+    "read_numbers",
+    "read_part",
     "read_partition",
+    "read_parts",
     "read_weight",
     "read_weights",
     "split",
@@ -104,11 +112,27 @@ class Penalty:
     # As parameters of an estimator penalties are searched through and cloned like estimators.
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters, so that a grid search may name ``penalty__alpha``."""
-        return dict(vars(self))
+        """The parameters, for a grid search to name ``penalty__alpha``, or ``penalty__penalty__alpha``."""
+        parameters = dict(vars(self))
+        for name, value in vars(self).items():
+            if deep and isinstance(value, Penalty):
+                parameters |= {f"{name}__{inner}": found for inner, found in value.get_params().items()}
+        return parameters
 
     def set_params(self, **parameters: Any) -> Self:
-        """Build the penalty anew with some parameters changed."""
+        """Build the penalty anew with some parameters changed; those of one in it are ``penalty__alpha``."""
+        inner: dict[str, dict[str, Any]] = {}
+        for key in [key for key in parameters if "__" in key]:
+            name, _, rest = key.partition("__")
+            inner.setdefault(name, {})[rest] = parameters.pop(key)
+        for name, changed in inner.items():
+            within = parameters.get(name, vars(self).get(name))
+            if not isinstance(within, Penalty):
+                raise ValueError(
+                    f"{name}__{next(iter(changed))}: found no penalty {name} in {type(self).__name__}; "
+                    f"expected one of {', '.join(vars(self))}"
+                )
+            parameters[name] = within.set_params(**changed)
         unknown = parameters.keys() - vars(self).keys()
         if unknown:
             raise ValueError(
@@ -173,7 +197,7 @@ def divided(size: float, weight: float) -> float:
 
 def read_weights(name: str, value: float | Floats, ndim: int = 1, each: str = "task") -> float | Floats:
     """A finite weight >= 0, or an array of them with at most ndim axes."""
-    weight = np.asarray(value, dtype=np.float64)
+    weight = read_numbers(name, value, f"a finite weight >= 0, or one a {each}")
     if weight.ndim > ndim or not np.all(np.isfinite(weight)) or np.any(weight < 0):
         raise ValueError(f"{name}: found {value!r}; expected a finite weight >= 0, or one a {each}")
     return float(weight) if weight.ndim == 0 else weight
@@ -181,18 +205,97 @@ def read_weights(name: str, value: float | Floats, ndim: int = 1, each: str = "t
 
 def read_weight(name: str, value: float) -> float:
     """A finite weight >= 0."""
-    weight = read_weights(name, value)
-    if not isinstance(weight, float):
-        raise ValueError(f"{name}: found an array of shape {weight.shape}; expected one number")
+    weight = read_number(name, value)
+    if not 0 <= weight < np.inf:
+        raise ValueError(f"{name}: found {value!r}; expected a finite weight >= 0")
     return weight
+
+
+def read_number(name: str, value: Any) -> float:
+    """One real number."""
+    number = read_numbers(name, value, "a number")
+    if number.ndim:
+        raise ValueError(f"{name}: found an array of shape {number.shape}; expected one number")
+    return float(number)
+
+
+def read_numbers(name: str, value: Any, expected: str) -> Floats:
+    """Real numbers; text that spells one is none."""
+    try:
+        given = np.asarray(value, dtype=np.float64 if isinstance(value, Real) else None)
+    except ValueError:  # rows of different lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "fiu" or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: found {value!r} of type {type(value).__name__}; expected {expected}")
+    return np.asarray(given, dtype=np.float64)
+
+
+def read_part(name: str, penalty: Any) -> Any:
+    """A penalty within another."""
+    if isinstance(penalty, type):
+        raise TypeError(
+            f"{name}: found the class {penalty.__name__}; expected an instance of it, such as "
+            f"{penalty.__name__}(...)"
+        )
+    if not isinstance(penalty, Penalty):
+        raise TypeError(f"{name}: found {penalty!r} of type {type(penalty).__name__}; expected a Penalty")
+    return penalty
+
+
+def read_parts(name: str, penalties: Any) -> tuple[Any, ...]:
+    """A sequence of them."""
+    if isinstance(penalties, str) or not isinstance(penalties, Iterable):
+        raise TypeError(f"{name}: found {penalties!r}; expected a sequence of penalties")
+    return tuple(read_part(name, penalty) for penalty in penalties)
+
+
+def entry_weights(alpha: float | Floats, shape: tuple[int, ...]) -> Floats:
+    """Weights one for all, one a task, a feature or an entry, as those of entries (D x T)."""
+    expected: tuple[tuple[int, ...], ...] = (shape, (shape[0], 1), shape[1:], ())
+    found: tuple[int, ...] = np.shape(alpha)
+    if found not in expected:
+        raise ValueError(f"alpha: found shape {found}; expected one of {', '.join(map(str, expected))}")
+    return np.broadcast_to(alpha, shape)
 
 
 def read_partition(name: str, groups: Sequence[Sequence[int]]) -> list[list[int]]:
     """Groups of features of which every feature is in exactly one."""
+    groups = read_groups(name, groups)
     every = sorted(d for group in groups for d in group)
     if every != list(range(len(every))):
         raise ValueError(f"{name}: found the features {every}; expected each of 0, 1, ... exactly once")
-    return [list(group) for group in groups]
+    return groups
+
+
+def read_groups(name: str, groups: Any) -> list[list[int]]:
+    """Groups of features, by their positions, none of them empty; they may overlap."""
+    expected = f"expected sequences of features 0, 1, ..., such as {name}=[[0, 2], [1]]"
+    if isinstance(groups, str) or not isinstance(groups, Iterable):
+        raise TypeError(f"{name}: found {groups!r}; {expected}")
+    read = []
+    for group in groups:
+        if isinstance(group, str) or not isinstance(group, Iterable):
+            raise TypeError(f"{name}: found {group!r} where a group belongs; {expected}")
+        features = list(group)
+        for d in features:
+            if isinstance(d, bool | np.bool_) or not isinstance(d, Integral):
+                raise TypeError(
+                    f"{name}: found the feature {d!r}; expected positions 0, 1, ... in the columns of X"
+                )
+        if not features:
+            raise ValueError(f"{name}: found an empty group; {expected}")
+        read.append([int(d) for d in features])
+    if not read:
+        raise ValueError(f"{name}: found none; {expected}")
+    return read
+
+
+def read_group_weights(weights: Any, n_groups: int) -> list[float]:
+    """Weights >= 0, one a group."""
+    given = np.atleast_1d(read_weights("weights", weights, each="group"))
+    if len(given) != n_groups:
+        raise ValueError(f"weights: found {len(given)}; expected {n_groups}, one a group")
+    return [float(w) for w in given]
 
 
 def split(name: str, groups: list[list[int]], W: Floats) -> list[Floats]:

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.interface import TINY, Penalty, divided, largest_ratio, read_weight, read_weights
+from fista.penalties.interface import (
+    TINY,
+    Penalty,
+    divided,
+    entry_weights,
+    largest_ratio,
+    read_weight,
+    read_weights,
+)
 from fista.penalties.tangent import Tangent
 
 __all__ = ["L1", "ColumnL1Linf", "ColumnL21", "Frobenius", "RowL1Linf", "RowL21", "entries"]
@@ -53,14 +61,12 @@ class L1(Penalty):
     def task_values(self, W: Floats) -> Floats:
         if np.ndim(self.alpha) == 2:
             return np.asarray((self._weights(W.shape) * np.abs(W)).sum(axis=0))
+        if np.ndim(self.alpha):
+            self._weights(W.shape)  # is of that shape
         return np.asarray(self.alpha * np.abs(W).sum(axis=0))
 
     def _weights(self, shape: tuple[int, ...]) -> Floats:
-        expected: tuple[tuple[int, ...], ...] = (shape, (shape[0], 1), shape[1:], ())
-        found: tuple[int, ...] = np.shape(self.alpha)
-        if found not in expected:
-            raise ValueError(f"alpha: found shape {found}; expected one of {', '.join(map(str, expected))}")
-        return np.broadcast_to(self.alpha, shape)
+        return entry_weights(self.alpha, shape)
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         threshold = np.asarray(step * self.alpha, dtype=V.dtype)
@@ -99,6 +105,8 @@ class L1(Penalty):
 
     def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
         weights = np.max(self.alpha, axis=0) if np.ndim(self.alpha) == 2 else self.alpha
+        if np.size(weights) not in (1, n_tasks):
+            raise ValueError(f"alpha: found weights for {np.size(weights)} tasks; expected {n_tasks}")
         return np.broadcast_to(np.equal(weights, 0), (n_tasks,))
 
 
@@ -134,7 +142,7 @@ class _WeightedGroups(Penalty):
         return entries(np.broadcast_to(np.expand_dims(free, self.across), shape))
 
     def unpenalised(self, n_tasks: int) -> NDArray[np.bool_]:
-        zero = np.equal(self.alpha, 0)
+        zero = np.equal(self.alpha if self.across else self._weights(n_tasks), 0)
         return np.broadcast_to(zero.all() if self.across else zero, (n_tasks,))
 
 

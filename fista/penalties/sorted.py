@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
-from fista.penalties.interface import Penalty, divided, read_weight
+from fista.penalties.interface import Penalty, divided, read_numbers, read_weight
 
 __all__ = ["ExclusiveLasso", "KSupport", "Slope"]
 
@@ -29,8 +29,14 @@ class Slope(Penalty):
     """
 
     def __init__(self, weights: ArrayLike) -> None:
-        given = np.asarray(weights, dtype=np.float64)
-        if given.ndim != 1 or not np.all(np.isfinite(given)) or np.any(np.diff(given) > 0) or given[-1] < 0:
+        given = read_numbers("weights", weights, "numbers >= 0 that do not increase")
+        if (
+            given.ndim != 1
+            or not given.size
+            or not np.all(np.isfinite(given))
+            or np.any(np.diff(given) > 0)
+            or given[-1] < 0
+        ):
             raise ValueError(f"weights: found {weights!r}; expected numbers >= 0 that do not increase")
         if given[0] == 0:
             raise ValueError("weights: found only zeros; expected the first to be positive")

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.interface import TINY, Penalty, divided, read_partition, read_weight, split
+from fista.penalties.interface import (
+    TINY,
+    Penalty,
+    divided,
+    read_group_weights,
+    read_partition,
+    read_weight,
+    split,
+)
 from fista.penalties.norms import entries
 
 __all__ = ["FusedTasks", "SparseGroupLasso"]
@@ -43,9 +51,7 @@ class SparseGroupLasso(Penalty):
     ) -> None:
         self.groups = read_partition("groups", groups)
         self.alpha, self.beta = read_weight("alpha", alpha), read_weight("beta", beta)
-        if weights is not None and len(weights) != len(self.groups):
-            raise ValueError(f"weights: found {len(weights)}; expected {len(self.groups)}, one a group")
-        self.weights = None if weights is None else [read_weight("weights", w) for w in weights]
+        self.weights = None if weights is None else read_group_weights(weights, len(self.groups))
 
     def _of_groups(self, W: Floats) -> list[tuple[Floats, float]]:
         pieces = split("groups", self.groups, W)

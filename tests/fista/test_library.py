@@ -4,6 +4,7 @@ import warnings
 
 import cvxpy as cp
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fista import SRMTL, MTLasso, MultiTaskRegressor, RobustMTL
+import formulations
+from fista import SRMTL, MTLasso, MultiTaskClassifier, MultiTaskRegressor, RobustMTL
 from fista.penalties import (
     L1,
     Blocks,
@@ -41,7 +43,7 @@ from fista.penalties import (
 from fista.penalties.combinations import OnRows
 from fista.penalties.interface import null_space_of
 from formulations.penalties import constraints, expression
-from verification import check_penalty
+from verification import check_penalty, verify
 
 D, T = 4, 3
 Q = np.linalg.qr(np.random.default_rng(0).standard_normal((D, D)))[0]
@@ -263,6 +265,11 @@ def test_what_is_missing_is_named(penalty, message):
 
 
 WRONG = {
+    r"low: found an array of shape \(3,\); expected one number": lambda: Box(np.zeros(3), np.ones(3)),
+    r"weights: found \[\]; expected numbers": lambda: Slope([]),
+    "groups: found an empty group; expected sequences": lambda: SparseGroupLasso([[0, 1], []]),
+    "groups: found none; expected sequences": lambda: latent_groups([]),
+    "weights: found 1; expected 2, one a group": lambda: latent_groups([[0], [1]], weights=[1.0]),
     "weights: found": lambda: Slope([1.0, 2.0]),
     "weights: found only zeros": lambda: Slope([0.0, 0.0]),
     "low, high: found 1": lambda: Box(1.0, 2.0),
@@ -286,10 +293,128 @@ WRONG = {
 }
 
 
+WRONG_TYPES = {
+    "alpha: found 'a' of type str; expected a finite weight >= 0, or one a task": lambda: L1("a"),
+    "alpha: found '1' of type str": lambda: RowL21("1"),
+    "alpha: found 'x' of type str; expected a number": lambda: TraceNorm("x"),
+    "alpha: found True of type bool": lambda: L1(True),
+    "alpha: found 1j of type complex": lambda: L1(1j),
+    r"alpha: found \[\[1\], \[1, 2\]\] of type list": lambda: L1([[1], [1, 2]]),
+    "low: found 'a' of type str; expected a number": lambda: Box("a", 1),
+    "weights: found 'a' of type str": lambda: Slope("a"),
+    "Q: found 'a' of type str; expected a square matrix": lambda: Rotated(L1(1.0), "a"),
+    "groups: found 0 where a group belongs; expected sequences of features": lambda: SparseGroupLasso([0, 1]),
+    "groups: found 3; expected sequences of features": lambda: SparseGroupLasso(3),
+    "groups: found the feature 'a'; expected positions 0, 1": lambda: SparseGroupLasso([["a", "b"], ["c"]]),
+    "groups: found the feature 0.0; expected positions": lambda: latent_groups([[0.0]]),
+    "groups: found 1 where a group": lambda: latent_groups([[0], 1]),
+    "rows: found 0 where a group belongs": lambda: Blocks([0, 1], [L1(1.0), L1(1.0)]),
+    "penalties: found L1.* expected a sequence of penalties": lambda: Blocks([[0], [1]], L1(1.0)),
+    "penalties: found the class L1; expected an instance of it, such as L1": lambda: InfimalConvolution(
+        L1, TraceNorm
+    ),
+    "penalties: found a list of 2; expected the penalties themselves, side by side": lambda: (
+        InfimalConvolution([L1(1.0), TraceNorm(1.0)])
+    ),
+    "penalties: found 2.0 of type float; expected a Penalty": lambda: InfimalConvolution(L1(1.0), 2.0),
+    "penalties: found the class L1": lambda: Blocks([[0], [1]], [L1, L1]),
+    "penalty: found 3.0 of type float; expected a Penalty": lambda: Scaled(3.0, 2.0),
+    "penalty: found 'l1' of type str; expected a Penalty": lambda: Elastic("l1"),
+    "penalty: found the class L1; expected an instance": lambda: Rotated(L1, np.eye(3)),
+    "penalty: found the class L1; expected an instance of it": lambda: MultiTaskRegressor(L1).fit(*DATA),
+    "penalty: found the class TraceNorm; expected an": lambda: MultiTaskClassifier(TraceNorm).fit(*DATA),
+}
+DATA = np.eye(D), np.eye(D)[:, :T]
+
+
 @pytest.mark.parametrize("message", WRONG)
 def test_wrong_parameters(message):
     with pytest.raises(ValueError, match=message):
         WRONG[message]()
+
+
+@pytest.mark.parametrize("message", WRONG_TYPES)
+def test_parameters_of_a_wrong_type(message):
+    with pytest.raises(TypeError, match=message):
+        WRONG_TYPES[message]()
+
+
+WRONG_SHAPES = {
+    "alpha: found weights for 2 tasks; expected 3": [
+        L1(np.ones(2)),
+        L1(np.ones((2, 2))),
+        Scaled(L1(np.ones(2)), 2.0),
+    ],
+    r"alpha: found shape \(9, 3\); expected one of \(4, 3\), \(4, 1\), \(3,\), \(\)": [L1(np.ones((9, 3)))],
+    r"alpha: found shape \(9, 1\); expected": [L1(np.ones((9, 1))), NonNegativeL1(np.ones((9, 1)))],
+    r"alpha: found shape \(2,\); expected": [NonNegativeL1(np.ones(2))],
+    "alpha: found 2; expected 3, one a column": [ColumnL21(np.ones(2)), ColumnL1Linf(np.ones(2))],
+    "alpha: found 2; expected 4, one a row": [RowL21(np.ones(2)), RowL1Linf(np.ones(2))],
+    r"Q: found shape \(3, 3\); expected \(4, 4\), for as many features": [Rotated(L1(1.0), np.eye(3))],
+    "rows: found the feature 9; expected less than 4": [
+        latent_groups([[0, 1], [2, 9]]),
+        OnRows(L1(1.0), [9]),
+    ],
+}
+
+
+@pytest.mark.parametrize("message", WRONG_SHAPES)
+def test_penalties_of_another_shape_are_named_by_a_fit(message):
+    for penalty in WRONG_SHAPES[message]:
+        with pytest.raises(ValueError, match=message):
+            MultiTaskRegressor(penalty).fit(*DATA)
+    if "weights for" in message:
+        with pytest.raises(ValueError, match=message):
+            L1(np.ones(2)).unpenalised(T)
+
+
+def test_parameters_of_nested_penalties_are_searched():
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((30, D)), rng.standard_normal((30, T))
+    model = MultiTaskRegressor(Scaled(Elastic(TraceNorm(1.0), 0.3), 2.0))
+    listed = model.get_params()
+    assert listed["penalty__factor"] == 2.0
+    assert listed["penalty__penalty__beta"] == 0.3
+    assert listed["penalty__penalty__penalty__alpha"] == 1.0
+    assert set(model.penalty.get_params(deep=False)) == {"penalty", "factor"}
+    grid = {"penalty__penalty__penalty__alpha": [0.1, 100.0], "penalty__factor": [1.0, 3.0]}
+    search = GridSearchCV(model, grid, cv=3).fit(X, Y)
+    assert len({round(s, 12) for s in search.cv_results_["mean_test_score"]}) > 2
+    assert model.penalty.penalty.penalty.alpha == 1.0
+    copy = clone(model).set_params(penalty__penalty=L1(5.0), penalty__factor=4.0)
+    assert (copy.penalty.factor, copy.penalty.penalty.alpha) == (4.0, 5.0)
+    copy.set_params(penalty__penalty=RowL21(5.0), penalty__penalty__alpha=6.0)
+    assert repr(copy.penalty) == "Scaled(penalty=RowL21(alpha=6.0), factor=4.0)"
+    with pytest.raises(ValueError, match="beta: found no such parameter of TraceNorm"):
+        model.set_params(penalty__penalty__penalty__beta=1.0)
+    with pytest.raises(ValueError, match="factor__alpha: found no penalty factor in Scaled; expected one of"):
+        model.penalty.set_params(factor__alpha=1.0)
+
+
+@pytest.mark.parametrize("estimator", [MultiTaskRegressor, MultiTaskClassifier])
+def test_the_warning_points_at_the_call_of_fit(estimator):
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((30, D)), rng.standard_normal((30, T)) > 0
+    with pytest.warns(ConvergenceWarning) as caught:
+        estimator(max_iter=1, tol=0.0).fit(X, Y)
+    assert caught[0].filename == __file__
+
+
+def test_a_frame_is_a_graph():
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((30, D)), rng.standard_normal((30, T))
+    adjacency = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
+    for labels in (None, ["a", "b", "c"]):
+        frame = pd.DataFrame(adjacency, index=labels, columns=labels)
+        one, other = (MultiTaskRegressor(L1(1.0), graph=graph) for graph in (frame, adjacency))
+        np.testing.assert_array_equal(one.fit(X, Y).coef_, other.fit(X, Y).coef_)
+        assert verify(one, X, Y, solvers=["CLARABEL"]).agree
+    for rows, columns in (("abc", "acb"), ("bac", "bac")):
+        frame = pd.DataFrame(adjacency, index=list(rows), columns=list(columns))
+        with pytest.raises(ValueError, match=r"graph: found a DataFrame with rows .* in the order of tasks_"):
+            MultiTaskRegressor(graph=frame).fit(X, Y)
+        with pytest.raises(ValueError, match="graph must have the same labels"):
+            formulations.MultiTaskRegressor(graph=frame).fit(X, Y)
 
 
 def test_rows_that_nothing_penalises_are_certified_beside_others():

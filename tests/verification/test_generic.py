@@ -11,7 +11,7 @@ import fista
 import formulations
 from benchmarks.prototypes import pairs
 from fista import MultiTaskRegressor
-from fista.penalties import ExclusiveLasso, RowL21, TraceNorm, latent_groups
+from fista.penalties import ExclusiveLasso, KSupport, RowL21, TraceNorm, latent_groups
 from formulations import declare
 from verification import agreement, certify, verify
 
@@ -116,6 +116,22 @@ def test_prototype_and_fast_penalty_agree_at_length(name, data):
     assert_agreement(name, data)
 
 
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic"])
+def test_a_value_that_cvxpy_solves_for_is_no_disagreement(loss):
+    """That of the k-support norm is right to some 1e-9, which is no fault of FISTA's."""
+    for seed in range(3):
+        r = np.random.default_rng(seed)
+        X, Y = r.standard_normal((20, D)), r.standard_normal((20, T))
+        if loss == "logistic":
+            model, Y = fista.MultiTaskClassifier(KSupport(3, 0.5)), Y > 0
+        else:
+            model = MultiTaskRegressor(KSupport(3, 5.0), loss=loss, fit_intercept=bool(seed))
+        result = verify(model, X, Y, solvers=["CLARABEL"])
+        assert result.agree, str(result)
+        # No more is allowed for than that: what is exact is still within rounding.
+        assert result.bracket.rounding <= 1e-7 * result.bracket.primal
+
+
 # -- what is wrong is found ------------------------------------------------------------------------
 
 
@@ -125,6 +141,13 @@ def test_a_wrong_polar_is_caught_though_the_answer_is_right(monkeypatch):
     result = verify(MultiTaskRegressor(TraceNorm(10.0)), X, Y, solvers=["CLARABEL"])
     assert not result.agree
     assert any("the gap is negative" in finding for finding in result.findings)
+
+
+def test_a_value_that_is_a_little_wrong_is_caught_where_cvxpy_solves_for_it(monkeypatch):
+    genuine = KSupport.value
+    monkeypatch.setattr(KSupport, "value", lambda self, W: genuine(self, W) * (1 + 1e-6))
+    result = verify(MultiTaskRegressor(KSupport(3, 5.0)), X, Y, solvers=["CLARABEL"])
+    assert any("claims F(W)" in finding for finding in result.findings)
 
 
 def test_a_wrong_conjugate_is_caught(monkeypatch):
@@ -165,6 +188,30 @@ def test_a_claim_of_a_smaller_gap_is_caught(monkeypatch):
     result = verify(MultiTaskRegressor(RowL21(0.7)), X, Y, solvers=["CLARABEL"])
     assert any("claims a relative gap" in finding for finding in result.findings)
     assert any("FISTA claims the bound" in f for c in result.comparisons for f in c.findings)
+
+
+@pytest.mark.parametrize(
+    ("solvers", "error", "message"),
+    [
+        ("CLARABEL", TypeError, r"solvers: found 'CLARABEL'; expected a sequence .* such as \['CLARABEL'\]"),
+        (3, TypeError, "solvers: found 3; expected a sequence"),
+        (
+            ["GUROBI"],
+            ValueError,
+            "solvers: found 'GUROBI'; expected a sequence of some of CLARABEL, OSQP, SCS",
+        ),
+    ],
+)
+def test_solvers_are_read_before_anything_is_solved(solvers, error, message):
+    with pytest.raises(error, match=message):
+        verify(MultiTaskRegressor(), X, Y, solvers=solvers)
+
+
+def test_coefficients_are_numbers():
+    with pytest.raises(
+        TypeError, match="model_or_W: found 'W' of type str for W; expected a fitted estimator"
+    ):
+        certify("W", X, Y, objective=MultiTaskRegressor())
 
 
 # -- certify ---------------------------------------------------------------------------------------

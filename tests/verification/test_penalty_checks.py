@@ -1,13 +1,28 @@
 """`check_penalty` passes right penalties, and each of its checks catches the faults that it is meant for."""
 
 import doctest
+import re
 
 import cvxpy as cp
 import numpy as np
 import pytest
 
-from fista.penalties import L1, Blocks, Box, ColumnL21, FusedTasks, InfimalConvolution, RowL1Linf, RowL21
-from verification import check_penalty, penalty_checks
+from fista.penalties import (
+    L1,
+    Blocks,
+    Box,
+    ColumnL21,
+    FusedTasks,
+    InfimalConvolution,
+    Rotated,
+    RowL1Linf,
+    RowL21,
+    Scaled,
+    Slope,
+)
+from fista.penalties.combinations import OnRows
+from verification import check_penalty, from_expression, penalty_checks
+from verification.penalty_diagnosis import diagnose
 
 ROWS, COLUMNS = (lambda W: cp.sum(cp.norm(W, 2, axis=1))), (lambda W: cp.sum(cp.norm(W, 2, axis=0)))
 MAXIMA, ENTRIES = (lambda W: cp.sum(cp.max(cp.abs(W), axis=1))), (lambda W: cp.sum(cp.abs(W)))
@@ -69,7 +84,9 @@ def test_what_is_no_norm_is_checked_for_what_it_has():
     assert report.passed, str(report)
     norms = {"norm", "subgradient", "polar", "polar is attained", "zeros"}
     assert set(report.skipped) == norms | {"null space", "conjugate", "conjugate is attained"}
-    assert "not checked: polar, the penalty has no polar" in str(report)
+    assert "not checked: norm, subgradient, polar, zeros, polar is attained, the penalty has no" in str(
+        report
+    )
 
 
 def fault(base, **methods):
@@ -102,12 +119,18 @@ FAULTS = {
         fault(L1, prox=lambda self, V, s: L1.prox(self, V, s) + np.asarray(1e-17 * V, V.dtype)),
         "zeros",
     ),
-    "writes into its input": (fault(L1, prox=lambda self, V, s: np.multiply(V, 0.5, out=V)), "manners"),
+    "writes into its input": (
+        fault(L1, prox=lambda self, V, s: np.multiply(V, 0.5, out=V)),
+        "input and output",
+    ),
     "NaN for a row of zeros": (
         fault(RowL21, prox=lambda self, V, s: V * np.float32(0) / np.linalg.norm(V, axis=1)[:, None]),
-        "manners",
+        "input and output",
     ),
-    "integers": (fault(L1, prox=lambda self, V, s: L1.prox(self, V, s).round().astype(int)), "manners"),
+    "integers": (
+        fault(L1, prox=lambda self, V, s: L1.prox(self, V, s).round().astype(int)),
+        "input and output",
+    ),
     "shape": (fault(L1, prox=lambda self, V, s: L1.prox(self, V, s).ravel()), "argmin"),
     "another expression": (
         lambda: declared(RowL21(1.5), lambda W: 1.5 * COLUMNS(W)),
@@ -180,6 +203,104 @@ def test_every_fault_is_caught_by_the_check_that_is_meant_to(name):
     assert found[check].text in str(report)
 
 
+DIAGNOSES = {
+    "prox(V, s) here is the true prox at 2 s": fault(L1, prox=lambda self, V, s: L1.prox(self, V, 2 * s)),
+    "prox(V, s) here is the true prox at s / 2": fault(
+        RowL21, prox=lambda self, V, s: RowL21.prox(self, V, s / 2)
+    ),
+    "prox(V, s) here is the true prox at 1 / s": FAULTS["step inverted"][0],
+    "prox(V, s) here is the true prox at s^2": fault(
+        RowL1Linf, prox=lambda self, V, s: RowL1Linf.prox(self, V, s * s)
+    ),
+    "the true prox at step 1, whatever s is": fault(L1, prox=lambda self, V, s: L1.prox(self, V, 1.0)),
+    "at s / alpha: is the weight forgotten?": FAULTS["weight forgotten"][0],
+    "at s alpha: is the weight there twice?": fault(L1, prox=lambda self, V, s: soft(V, 1.5**2 * s)),
+    "is a sign wrong": fault(L1, prox=lambda self, V, s: 2 * V - L1.prox(self, V, s)),
+    "the projection, and not the prox": fault(RowL21, prox=lambda self, V, s: V - RowL21.prox(self, V, s)),
+    "is it along the other axis?": FAULTS["columns for rows"][0],
+    "polar(G) here is twice the true polar": fault(RowL21, polar=lambda self, G: 2 * RowL21.polar(self, G)),
+    "polar(G) here is alpha^2 times the true polar": FAULTS["polar times the weight"][0],
+    "value(W) here is 1 / alpha times the expression": FAULTS["value without a weight"][0],
+    "value(W) here is twice the expression": lambda: declared(
+        fault(L1, value=lambda self, W: 2 * L1.value(self, W))(), lambda W: 1.5 * ENTRIES(W)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", DIAGNOSES)
+def test_what_is_wrong_is_told_where_it_can_be(text):
+    assert text in diagnose(DIAGNOSES[text](), np.array([[1.0, -2.0], [0.5, 3.0]]), 0.25)
+
+
+def test_the_report_has_the_diagnosis():
+    report = check_penalty(FAULTS["step inverted"][0](), examples=20)
+    assert report.diagnosis == "prox(V, s) here is the true prox at 1 / s"
+    assert f"\ndiagnosis: {report.diagnosis}\n" in str(report)
+
+
+@pytest.mark.parametrize("name", ["hard threshold", "raises", "not quite zero", "shape"])
+def test_nothing_is_told_of_what_is_no_prox_of_anything(name):
+    assert diagnose(FAULTS[name][0](), np.array([[1.0, -2.0], [0.5, 3.0]]), 0.25) == ""
+    assert diagnose(RIGHT["rows"](), np.array([[1.0, -2.0], [0.5, 3.0]]), 0.25) == ""
+
+
+def test_the_report_says_what_was_tried():
+    report = check_penalty(L1(0.7), n_features=2, examples=20)
+    assert re.search(
+        r"tried on \d+ examples of 2 features x 1 to 4 tasks, entries up to 10 in size, steps from 0.001 to "
+        r"100 \(and 0 and 1e\+300\); for 10 of them CVXPY solved a problem",
+        str(report),
+    )
+    assert sum(report.examples.values()) == int(re.search(r"tried on (\d+)", str(report)).group(1))
+
+
+def test_a_prox_that_is_solved_for_is_held_to_what_it_says():
+    """It fails at a step of 1e300, and is right to no more than 1e-8."""
+    for factor, passes in ((1.0, True), (0.99, False)):
+        penalty = from_expression(lambda W: cp.norm1(W), n_features=2, n_tasks=2)
+        penalty.prox = lambda V, s, own=penalty.prox, c=factor: c * own(V, s)
+        for every in (penalty, Scaled(penalty, 2.0)):
+            report = check_penalty(every, n_features=2, n_tasks=2, examples=10)
+            assert report.passed == passes, str(report)
+            assert "solved for" in report.skipped["argmin"]
+
+
+def test_whatever_a_penalty_raises_is_a_finding():
+    def failing(self, V, s):
+        if s > 1e100:
+            raise RuntimeError("the solver has failed")
+        return L1.prox(self, V, s)
+
+    (found,) = check_penalty(fault(L1, prox=failing)(), examples=10).findings
+    assert found.check == "input and output"
+    assert found.text == "raises RuntimeError: the solver has failed"
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        Slope([2.0, 1.0]),
+        Blocks([[0], [1, 2]], [L1(1.0), L1(2.0)]),
+        RowL21(np.ones(3)),
+        L1(np.ones(3)),
+        OnRows(L1(1.0), [2]),
+        Rotated(L1(1.0), np.eye(3)),
+        from_expression(cp.norm1, n_features=2, n_tasks=1),
+    ],
+)
+def test_a_penalty_for_a_certain_shape_asks_for_it(penalty):
+    with pytest.raises(ValueError, match=r"n_features, n_tasks: found None, None for .*: pass n_features="):
+        check_penalty(penalty)
+
+
+@pytest.mark.parametrize("name", ["examples", "n_features", "n_tasks"])
+def test_counts_are_read(name):
+    with pytest.raises(ValueError, match=f"{name}: found 0; expected an integer >= 1"):
+        check_penalty(L1(1.0), **{name: 0})
+    with pytest.raises(TypeError, match=f"{name}: found 2.5; expected an integer >= 1"):
+        check_penalty(L1(1.0), **{name: 2.5})
+
+
 def test_nothing_in_a_counterexample_is_there_in_vain():
     """Where the size is given, what can be zero is."""
     make, _ = FAULTS["columns for rows"]
@@ -187,7 +308,9 @@ def test_nothing_in_a_counterexample_is_there_in_vain():
     namespace = {"np": np}
     exec(found.code, namespace)
     assert found.shape == namespace["V"].shape == (4, 3)
-    probe = penalty_checks._Probe(*(namespace[name] for name in ("V", "other", "G", "step")))
+    assert "G" not in namespace  # it plays no part
+    nothing = np.zeros_like(namespace["V"])
+    probe = penalty_checks._Probe(namespace["V"], namespace.get("other", nothing), nothing, namespace["step"])
     for at in np.argwhere(probe.V):
         V = probe.V.copy()
         V[tuple(at)] = 0.0

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fista import MultiTaskRegressor
 from fista.penalties import ExclusiveLasso, FusedTasks, RowL1Linf, RowL21, Slope, SparseGroupLasso, TraceNorm
 from formulations.penalties import expression
-from verification import check_penalty, from_expression
+from verification import check_penalty, from_expression, verify
 from verification.prototype import ASKED, REDUCED, TRUSTED
 
 D, T = 4, 3
@@ -91,6 +91,86 @@ def test_what_is_not_convex_is_refused_with_the_reason():
         from_expression(lambda W: cp.sum(W @ W), n_features=2, n_tasks=3)
     with pytest.raises(ValueError, match=r"found shape \(3, 2\); expected \(2, 2\)"):
         from_expression(cp.norm1, n_features=2, n_tasks=2).value(np.zeros((3, 2)))
+
+
+U = cp.Variable((2, 2), name="U")
+PART = cp.Problem(cp.Minimize(cp.norm1(U)))
+WRONG = {
+    # what is declared: what the message says
+    "a variable of its own": (
+        lambda W: cp.norm1(W - U),
+        "found the variable U, which is not W, .*Convolution",
+    ),
+    "integers": (
+        lambda W: cp.norm1(W - cp.Variable((2, 2), boolean=True, name="B")),
+        "found the variable B, which is not W",
+    ),
+    "a partial minimum": (
+        lambda W: cp.norm1(W) + cp.transforms.partial_optimize.partial_optimize(PART, [U], []),
+        "found the variable var[0-9]+, which is not W",
+    ),
+    "no W": (lambda W: cp.Constant(3), "found 3.0, in which W does not occur; expected an expression of W"),
+    "complex": (lambda W: cp.norm1(W @ np.array([[1, 1j], [0, 1]])), r"found complex numbers in norm1\(W"),
+    "a 1 x 1 matrix": (
+        lambda W: cp.sum(cp.abs(W), keepdims=True),
+        r"of shape \(1, 1\); expected a scalar CVXPY expression, of shape \(\)",
+    ),
+    "infinity": (
+        lambda W: np.inf * cp.norm1(W),
+        r"found NaN or infinity in inf \* norm1\(W\); expected finite",
+    ),
+    "NaN": (lambda W: cp.norm1(cp.multiply(np.full((2, 2), np.nan), W)), "found NaN or infinity in"),
+    "a parameter": (
+        lambda W: cp.Parameter(nonneg=True, name="a") * cp.norm1(W),
+        "found the parameter a without a value",
+    ),
+    "chance": (
+        lambda W: np.random.default_rng().random() * cp.norm1(W),
+        "found an expression of value .* at one call and of .* at the next",
+    ),
+    "NumPy": (lambda W: np.abs(W).sum(), "RuntimeError: You're calling a NumPy function .* of shape"),
+    "a number": (lambda W: 3.0, "found 3.0; expected a scalar CVXPY expression"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_expression_of_W_is_refused_on_one_line(name):
+    declare, message = WRONG[name]
+    with pytest.raises(ValueError, match=f"^declare: .*{message}") as refused:
+        from_expression(declare, n_features=2, n_tasks=2)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["n_features", "n_tasks"])
+@pytest.mark.parametrize(
+    ("size", "error"), [(0, ValueError), (-1, ValueError), ("3", TypeError), (2.5, TypeError)]
+)
+def test_sizes_are_read(name, size, error):
+    with pytest.raises(error, match=f"{name}: found {size!r}; expected an integer >= 1"):
+        from_expression(cp.norm1, **({"n_features": 2, "n_tasks": 2} | {name: size}))
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="declare: found 3; expected a function"):
+        from_expression(3, n_features=2, n_tasks=2)
+
+
+def test_a_constraint_is_verified():
+    """CVXPY has no derivative of an indicator: what it does not see is not known, which is no error."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((9, 2)), rng.standard_normal((9, 2))
+    penalty = from_expression(lambda W: cp.transforms.indicator([W >= 0]), n_features=2, n_tasks=2)
+    assert verify(MultiTaskRegressor(penalty, ridge=0.1), X, Y, solvers=["CLARABEL"]).agree
+    assert not verify(MultiTaskRegressor(penalty), X, Y, solvers=["CLARABEL"]).disagree
+
+
+def test_a_support_function_has_no_derivative_to_fail():
+    def ball(W):
+        u = cp.Variable(4)
+        return cp.suppfunc(u, [cp.norm2(u) <= 1])(cp.vec(W, order="C"))
+
+    penalty = from_expression(ball, n_features=2, n_tasks=2)
+    assert penalty.null_space(2, 2).shape == (0, 2, 2)
 
 
 CHAIN = np.diff(np.eye(T), axis=0)
@@ -178,9 +258,8 @@ def test_what_cannot_be_certified_is_refused_or_works_as_it_is():
         from_expression(cp.sum, n_features=2, n_tasks=2)
     with pytest.raises(ValueError, match="positively homogeneous and unbounded below"):
         from_expression(cp.max, n_features=2, n_tasks=2)
-    nowhere = -cp.log(-1 - cp.square(cp.Variable()))
     with pytest.raises(ValueError, match="which is inf everywhere"):
-        from_expression(lambda W: cp.sum(W**2) + nowhere, n_features=2, n_tasks=2)
+        from_expression(lambda W: -cp.log(-1 - cp.square(W[0, 0])), n_features=2, n_tasks=2)
     rng = np.random.default_rng(2)
     X, Y = rng.standard_normal((10, D)), rng.standard_normal((10, T))
     barrier = from_expression(lambda W: -cp.sum(cp.log(W)), n_features=D, n_tasks=T)
@@ -203,6 +282,13 @@ def test_it_pickles_without_its_problems():
     W = np.array([[1.0, -2.0], [0.0, 3.0]])
     assert penalty.value(W) == 6.0
     assert pickle.loads(pickle.dumps(penalty)).value(W) == 6.0
+
+
+def test_a_lambda_goes_to_other_processes():
+    """As joblib sends it, which takes functions by value."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+    sent = cloudpickle.dumps(from_expression(lambda W: cp.norm1(W), n_features=1, n_tasks=2))
+    assert cloudpickle.loads(sent).value(np.array([[1.0, -2.0]])) == 3.0
 
 
 def test_check_penalty_finds_what_a_fast_version_gets_wrong():
