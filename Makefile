@@ -13,7 +13,7 @@ PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.so
 	affect.simulate affect.problems affect.methods affect.study affect.tables affect.figures
 
 .DEFAULT_GOAL := help
-.PHONY: help verify study test test-deep test-browser mutants mutants-all bench bench-prototypes third-party docs lint clean
+.PHONY: help verify study test test-deep test-browser mutants mutants-all bench bench-prototypes bench-scaling third-party docs lint clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -30,7 +30,10 @@ $(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@ $(VENV)/.verify
 
-$(VENV)/.browser $(VENV)/.mutation $(VENV)/.third-party: $(VENV)/.test
+$(VENV)/.browser $(VENV)/.mutation $(VENV)/.bench-scaling: $(VENV)/.test  ## how the cost grows with rows, features, tasks, ..., into docs/scaling.md, minutes
+	$(RUN) -m benchmarks.scaling $(ARGS)
+
+third-party: $(VENV)/.test
 
 verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and real data (ARGS="--help")
 	$(RUN) -m verification $(ARGS)
