@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Written by `python -m benchmarks.scaling` (`make bench-scaling`): `L21MTL` (for graphs `SRMTL`) at "
         f"a tenth of lambda_max, certified to 1e-6 F(0). Times are medians of {REPEATS} fits on "
         f"{os.cpu_count()} cores; memory is the most that is allocated at once besides the data. Exponents "
-        "are slopes of logarithms over the last half of the sizes: what is small is mostly Python's own time.",
+        "are slopes of logarithms over the last half of the sizes: small ones are mostly Python's own time.",
         "",
     ]
     for growth in GROWTHS:
