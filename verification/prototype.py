@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from fista.penalties import Penalty
 from formulations.conjugates import LAST, QUICK, PenaltyDual
 from formulations.recession import Recession, recession
+from formulations.solved import solved_within
 
 __all__ = ["Prototype", "from_expression"]
 
@@ -199,7 +200,11 @@ class Prototype(Penalty):
         variable.value = self._checked(W)
         with np.errstate(all="ignore"):
             value = declared.value
-        return float(np.inf if value is None or np.isnan(value) else value)  # outside of its domain
+            if value is None or np.isnan(value):  # outside of its domain
+                return np.inf
+            # Where CVXPY solves for the value, the most that it can be.
+            value = float(value + solved_within(declared))
+        return np.inf if np.isnan(value) else value
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         if step == 0:

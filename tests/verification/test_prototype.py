@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from fista import MultiTaskRegressor
+from fista import MTLasso, MultiTaskRegressor
 from fista.penalties import ExclusiveLasso, FusedTasks, RowL1Linf, RowL21, Slope, SparseGroupLasso, TraceNorm
 from formulations.penalties import expression
 from verification import check_penalty, from_expression, verify
@@ -370,3 +370,24 @@ def test_where_there_is_no_gap_the_reason_says_so(declare):
         model = MultiTaskRegressor(penalty, max_iter=100).fit(X, Y)
     assert "ridge" in model.certificate_.reason
     assert MultiTaskRegressor(penalty, ridge=1e-3).fit(X, Y).certificate_.converged
+
+
+def test_a_value_that_is_solved_for_is_a_bound():
+    """A support function, of the cube with corners +-1: it is the l1 norm."""
+    u = cp.Variable(D * T)
+
+    def support(W):
+        return cp.suppfunc(u, [cp.norm_inf(u) <= 1])(cp.vec(W, order="F"))
+
+    penalty = from_expression(support, n_features=D, n_tasks=T)
+    assert penalty.is_norm
+    rng = np.random.default_rng(5)
+    for W in (1e-3 * rng.standard_normal((D, T)), 1e3 * rng.standard_normal((D, T))):
+        exact = float(np.abs(W).sum())
+        assert exact * (1 - 1e-15) <= penalty.value(W) <= exact * (1 + 1e-6)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    claim = MultiTaskRegressor(penalty).fit(X, Y).certificate_
+    right = MTLasso(1.0, beta=0.0).fit(X, Y).certificate_
+    assert claim.converged
+    assert claim.dual <= right.primal + claim.rounding
+    assert right.dual <= claim.primal + claim.rounding
