@@ -30,10 +30,7 @@ $(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@ $(VENV)/.verify
 
-$(VENV)/.browser $(VENV)/.mutation $(VENV)/.bench-scaling: $(VENV)/.test  ## how the cost grows with rows, features, tasks, ..., into docs/scaling.md, minutes
-	$(RUN) -m benchmarks.scaling $(ARGS)
-
-third-party: $(VENV)/.test
+$(VENV)/.browser $(VENV)/.mutation $(VENV)/.third-party: $(VENV)/.test
 
 verify: $(VENV)/.verify  ## verify all objectives against CVXPY, on random and real data (ARGS="--help")
 	$(RUN) -m verification $(ARGS)
@@ -61,6 +58,9 @@ bench: $(VENV)/.bench  ## time FISTA and other solvers to the same certified gap
 
 bench-prototypes: $(VENV)/.test  ## time penalties from one line of CVXPY against those by hand
 	$(RUN) benchmarks/prototypes.py $(ARGS)
+
+bench-scaling: $(VENV)/.test  ## how the cost grows with rows, features, tasks, ..., into docs/scaling.md, minutes
+	$(RUN) -m benchmarks.scaling $(ARGS)
 
 third-party: $(VENV)/.third-party  ## try the solvers of other libraries, into docs/third_party.md
 	$(RUN) -m verification.third_party $(ARGS)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fista.losses import GramLoss
 from fista.penalties.tangent import Tangent
-from fista.problem import TINY, Problem, Scalars
+from fista.problem import Problem, Scalars
 
 __all__ = ["Preconditioner", "applicable", "cost", "newton_step"]
 
@@ -51,8 +51,8 @@ def cost(problem: Problem, W: Floats) -> float:
 def newton_step(problem: Problem, W: Floats, image: Floats, damping: Scalars) -> tuple[Floats, Any]:
     """W after one step, and whether the objective is lower there; a task stays where it would not be.
 
-    ``damping`` times the largest entry of the Gram matrix (of a task) is added to the diagonal of the system.
-    Of independent tasks it is one number each, and so is the answer.
+    ``damping`` times the largest diagonal entry of the Hessian (of a task) is added to the diagonal of the
+    system. Of independent tasks it is one number each, and so is the answer.
     """
     tangent = problem.penalty.tangent(W)  # type: ignore[attr-defined]
     direction = _direction(problem, image, W, tangent, damping)
@@ -63,7 +63,8 @@ def _direction(problem: Problem, image: Floats, W: Floats, tangent: Tangent, dam
     """The Newton direction on the free entries, by preconditioned conjugate gradients."""
     loss = problem.loss
     assert isinstance(loss, GramLoss)
-    proximal = np.maximum(damping * np.einsum("...dd->...d", loss.gram).max(axis=-1), TINY)
+    largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + _other_diagonal(problem)
+    proximal = damping * np.where(largest > 0, largest, 1.0)
     inverse = Preconditioner(problem, tangent, proximal)
     inner = problem.inner
     residual = np.where(tangent.free, problem.loss.linear - image - tangent.gradient, 0.0)
@@ -86,6 +87,12 @@ def _direction(problem: Problem, image: Floats, W: Floats, tangent: Tangent, dam
     return found
 
 
+def _other_diagonal(problem: Problem) -> Scalars:
+    """That of ridge and graph."""
+    coupling = problem.loss.coupling
+    return 2 * problem.ridge + (0.0 if coupling is None else coupling.diagonal())
+
+
 class Preconditioner:
     """The inverse, task by task, of Gram matrices of free entries with the diagonals of all else."""
 
@@ -100,7 +107,7 @@ class Preconditioner:
         total = self.shares.sum(axis=0)
         used = total > 0
         self.joint = np.where(used, 1.0 / np.where(used, total, 1.0), 0.0)
-        others = 2 * problem.ridge + (0.0 if loss.coupling is None else loss.coupling.diagonal())
+        others = _other_diagonal(problem)
         # As many features of each task as the task with the most has, those that are free coming first.
         width = int(used.sum(axis=0).max(initial=0))
         self.chosen = np.argsort(~used, axis=0, kind="stable")[:width]
