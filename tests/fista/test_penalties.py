@@ -20,6 +20,7 @@ from fista.penalties import (
     KSupport,
     RowL1Linf,
     RowL21,
+    Scaled,
 )
 
 EPS = float(np.finfo(float).eps)
@@ -365,3 +366,14 @@ def test_the_ends_of_the_k_support_norm_are_l1_and_frobenius(step):
         np.testing.assert_allclose(
             [mine.value(V), mine.polar(V)], [known.value(V), known.polar(V)], rtol=V.size * EPS
         )
+
+
+@pytest.mark.parametrize("penalty", [L1(0.7), L1(np.array([0.2, 0.7, 1.1])), Scaled(L1(0.7), 2.0)], ids=repr)
+def test_tasks_have_their_own_values_and_polars(penalty):
+    """Those of the matrix that has nothing but one task's column."""
+    rng = np.random.default_rng(0)
+    G = rng.standard_normal((5, 3))
+    for t in range(3):
+        alone = np.where(np.arange(3) == t, G, 0.0)
+        assert penalty.task_values(G)[t] == pytest.approx(penalty.value(alone), rel=1e-14)
+        assert penalty.task_polars(G)[t] == pytest.approx(penalty.polar(alone), rel=1e-14)

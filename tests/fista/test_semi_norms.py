@@ -153,6 +153,7 @@ def test_what_is_not_settled_is_paid_for(name, far):
         for size in (far, -far):
             claim = certify(problem, state.W + size * step, tol=1e-6, n_iter=1)
             assert claim.dual <= best.primal + best.rounding + claim.rounding
+            assert claim.reason == ""  # nor is the gap negative, which nobody would believe
             # 1-strong convexity in M w: what is lost there is all in the loss.
             lost = 0.5 * size**2 * np.vdot(N, problem.loss.hessian(N))
             assert claim.primal >= best.dual + lost - 1e-3 * lost - claim.rounding

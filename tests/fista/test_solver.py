@@ -3,7 +3,7 @@
 import copy
 import itertools
 import warnings
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import fista as package
 from fista import EGMTL, L21MTL, SRMTL, MTLasso, STLasso
-from fista.certificate import certify
+from fista.certificate import certify, seems_solved
 from fista.graphs import Graph
 from fista.losses import Centering, GramLoss, OperatorLoss
 from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21
@@ -159,6 +159,9 @@ def test_the_count_of_iterations_is_bounded(name, design, intercept):
         enough = 2 * np.e * np.sqrt(L / mu) * (np.log(1e16) / 2 + 1)
         bound = min(bound, enough + 3 + np.sqrt(2 * enough))
     assert model.n_iter_ <= bound
+    # So does the bare iteration, without Newton steps to put it right.
+    states = islice(fista(problem, problem.start()), int(bound))
+    assert any(seems_solved(problem, *problem.settled(s.W, s.image), s.n_iter, 1e-8) for s in states)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,6 +21,7 @@ THEORY = "tests/fista/test_solver.py::test_convergence_is_as_fast_as_the_theory_
 CONSTANT = "tests/fista/test_solver.py::test_the_constant_bounds_the_whole_hessian"
 WARNING = "tests/fista/test_solver.py::test_max_iter_ends_with_a_warning_that_states_the_gap"
 FORMS = "tests/fista/test_solver.py::test_gram_and_operator_form_are_the_same_quadratic"
+OF_TASKS = "tests/fista/test_penalties.py::test_tasks_have_their_own_values_and_polars"
 VALUE = "tests/fista/test_penalties.py::test_value_is_the_formula"
 EVERY_TASK = "tests/fista/test_certificate.py::test_a_task_that_is_not_solved_spoils_the_promise"
 NEARLY = "tests/fista/test_semi_norms.py::test_without_the_rank_there_is_no_number"
@@ -72,7 +73,7 @@ MUTANTS = (
         "fista/solver.py",
         "L_next = L if fixed else max(shrink * L, largest / 50)",
         "L_next = 2.0 * L",
-        Solver("EGMTL", takes=EXPERTS),
+        Tests(COUNT),
     ),
     Mutant(
         "Algorithm 1 (c): the graph term is left to soft thresholding, which does not know it",
@@ -230,9 +231,16 @@ MUTANTS = (
     Mutant(
         "the polar of the l1 norm is an l1 norm",
         "fista/penalties/norms.py",
+        "return largest_ratio(np.abs(G), self._weights(G.shape)",
+        "return largest_ratio(np.abs(G).sum(axis=0), self._weights(G.shape)",
+        Penalty("L1"),
+    ),
+    Mutant(
+        "the polar of a single task is an l1 norm",
+        "fista/penalties/norms.py",
         "sizes = np.abs(G).max(axis=0)",
         "sizes = np.abs(G).sum(axis=0)",
-        Penalty("L1"),
+        Tests(OF_TASKS),
     ),
     Mutant(
         "rows and columns change places in the row norm",
