@@ -21,7 +21,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fista import data as reading
-from fista.certificate import Certificate
+from fista.certificate import OUTSIDE, Certificate
 from fista.data import Population
 from fista.graphs import Graph
 from fista.losses import Centering, quadratic_loss
@@ -394,17 +394,14 @@ class MultiTaskEstimator(BaseEstimator):
         self.certificate_ = certificate
         self._layout = data.layout
         if not certificate.converged:
-            advice = (
-                f": {certificate.reason}"
-                if certificate.reason
-                else (
-                    ". Raise max_iter, raise tol, or use a larger weight; warm_start=True goes on from here"
-                )
-            )
+            because = f": {certificate.reason}" if certificate.reason else ""
+            advice = "Raise max_iter, raise tol, or use a larger weight; warm_start=True goes on from here."
+            if certificate.reason == OUTSIDE or not np.isfinite(certificate.gap):
+                advice = ""  # none of these would help
             warnings.warn(
                 f"{type(self).__name__} stopped at max_iter={self.max_iter} with a duality gap of "
                 f"{certificate.gap:.3g} = {certificate.relative_gap:.3g} F(0), above tol={self.tol:g}"
-                f"{advice}.",
+                f"{because}. {advice}".rstrip(),
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -435,8 +435,11 @@ def _least_squares_gap(problem: Problem, G: Floats, E: Floats | None) -> tuple[S
 
 def is_outside(problem: Problem, G: Floats, gap: Scalars) -> bool:
     """Whether there is no dual point to be had from G and its rounding, however near to a minimum."""
-    bound = problem.polar(G) + problem.polar_bound(np.ones_like(G))
-    return not problem.ridge and not np.all(np.isfinite(gap) & np.isfinite(bound))
+    if problem.ridge or problem.free.any():
+        return False
+    if not np.all(np.isfinite(gap)):
+        return True
+    return not np.all(np.isfinite(problem.polar(G) + problem.polar_bound(np.ones_like(G))))
 
 
 def kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:

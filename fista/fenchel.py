@@ -133,7 +133,8 @@ def _sides(problem: SmoothProblem, W: Floats, image: Floats) -> _Sides:
     best, scale, room = -np.inf, 1.0, 0.0
     if not reason:
         best, scale = max((dual(s, paid), s) for s, paid in _paid(problem, total, G, E))
-        room = max(dual(s, paid) for s, paid in _paid(problem, total, G, np.zeros_like(E))) - best
+        exact = max(dual(s, paid) for s, paid in _paid(problem, total, G, np.zeros_like(E)))
+        room = exact - best if np.isfinite(best) else 0.0
     magnitude = loss.target_norms + (loss.column_norms * np.abs(total)).sum(axis=0)
     magnitude = magnitude + np.abs(offset) * np.sqrt(loss.mass)
     if loss.coupling is not None:

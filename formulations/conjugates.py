@@ -25,7 +25,7 @@ import scipy.linalg
 
 from formulations.data import Array
 from formulations.penalties import constraints, expression, is_declared
-from formulations.recession import recession
+from formulations.recession import Recession, recession
 from formulations.solved import solved_within
 
 __all__ = ["TRUSTED", "PenaltyDual", "dual_of"]
@@ -47,6 +47,20 @@ QUICK = [settings for settings in ASKED if settings["solver"] == cp.CLARABEL]
 #: The last resort, of which more is to be subtracted: its own tolerances are 1e-8. It might take a supremum
 #: that is barely inf for a finite one, and is for what is known to be finite, such as polars of even norms.
 LAST, TRUSTED_LAST = {"solver": cp.CLARABEL, **{f"reduced_{name}": 1e-8 for name in _TOLERANCES}}, 1e-7
+#: What an inaccurate answer is trusted to where there are exponential cones, and the atoms that have them.
+INACCURATE = 1e-4
+EXPONENTIAL = {
+    "entr",
+    "exp",
+    "kl_div",
+    "log",
+    "log1p",
+    "log_det",
+    "log_sum_exp",
+    "logistic",
+    "rel_entr",
+    "xexp",
+}
 EPS = float(np.finfo(np.float64).eps)
 #: How far a constraint may be violated, relative to the largest coefficient (at least 1), and still hold.
 FEASIBLE = 1e-9
@@ -128,20 +142,25 @@ class PenaltyDual:
     @cached_property
     def is_norm(self) -> bool:
         """Whether it is positively homogeneous, as far as the tree of the expression tells."""
-        found = recession(self._value, self._constraints)
-        return found is not None and found.homogeneous
+        return self._far is not None and self._far.homogeneous
+
+    @cached_property
+    def _far(self) -> Recession | None:
+        """What it grows like, where the atoms of the expression are known."""
+        return recession(self._value, self._constraints)
 
     @cached_property
     def unseen(self) -> list[Array]:
         """For each part, an orthonormal basis (columns, of vec(W) by rows) of what Omega does not see.
 
         Nothing, if the supremum of a general G is finite. Else what Omega does see is spanned by its
-        derivatives at enough points, and a basis vector n of the rest counts only if
-        ``Omega(+-n) = Omega(0)``. With constraints nothing is sought: their cones are not looked into.
+        derivatives at enough points, and a basis vector n of the rest counts only if Omega grows neither
+        along n nor along -n, and so is constant along it. Where what it grows like is not known, and with
+        constraints, nothing is sought.
         """
         size = int(np.prod(self.shape))
         nothing = [np.zeros((size, 0)) for _ in range(self.n_parts)]
-        if self._constraints or self._sees_everything():
+        if self._far is None or self._constraints or self._sees_everything():
             return nothing
         return [self._unseen(k) for k in range(self.n_parts)]
 
@@ -175,7 +194,16 @@ class PenaltyDual:
     def _is_unseen(self, k: int, n: Array) -> bool:
         zero, general = self._at(k, 0 * n), np.random.default_rng(2).standard_normal(self.shape)
         size = abs(self._at(k, general) - zero)
-        return all(abs(self._at(k, s * n) - zero) <= TRUSTED * size for s in (1.0, -1.0))
+        return all(
+            abs(self._at(k, s * n) - zero) <= TRUSTED * size and self._stays(TRUSTED * size)
+            for s in (1.0, -1.0)
+        )
+
+    def _stays(self, most: float) -> bool:
+        """Whether it grows by no more than that along the parts that are set."""
+        assert self._far is not None
+        violated = max((float(np.max(c.violation())) for c in self._far.constraints), default=0.0)
+        return violated <= TRUSTED and float(self._far.value.value) <= most
 
     def _derivative(self, k: int, point: Array) -> Array:
         """A subgradient, scaled to norm 1."""
@@ -307,6 +335,11 @@ class PenaltyDual:
         curved = float(np.sum(E**2)) / (4 * ridge) if ridge > 0 else float(np.sum(E * np.abs(W)))
         return found + TRUSTED * terms + float(np.sum(E * np.abs(W))) + curved, W
 
+    @cached_property
+    def _exponential(self) -> bool:
+        """Whether there are exponential cones, at which "inaccurate" has been seen to mean 6e-7."""
+        return bool(EXPONENTIAL & {atom.__name__ for atom in self._value.atoms()})
+
     def _solve(self, problem: Any, attempts: Sequence[dict[str, Any]] = ASKED) -> float:
         """The supremum; inf where there is none, or where the solver has no answer to be trusted."""
         for settings in attempts:
@@ -322,7 +355,10 @@ class PenaltyDual:
             found = problem.status == cp.OPTIMAL_INACCURATE and settings["solver"] == cp.CLARABEL
             if found or problem.status == cp.OPTIMAL:
                 value = float(problem.value)
-                return value + (TRUSTED_LAST * (abs(value) + 1.0) if settings is LAST else 0.0)
+                trusted = TRUSTED_LAST if settings is LAST else 0.0
+                if problem.status == cp.OPTIMAL_INACCURATE and self._exponential:
+                    trusted = INACCURATE
+                return value + trusted * (abs(value) + 1.0)
             if problem.status == cp.UNBOUNDED:
                 return np.inf
         return np.inf

@@ -105,7 +105,8 @@ class _Walk:
                 self.constrain(constraint)
             return cp.Constant(0.0)
         if e.is_constant():
-            self.homogeneous &= not np.any(e.value)
+            stored = e.value.data if hasattr(e.value, "nnz") else e.value  # of a sparse matrix
+            self.homogeneous &= not np.any(stored)
             return cp.Constant(np.zeros(e.shape))
         if isinstance(e, cp.Variable):
             return e

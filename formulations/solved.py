@@ -27,6 +27,7 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 from cvxpy.atoms.suppfunc import SuppFuncAtom
+from cvxpy.transforms.indicator import indicator
 
 __all__ = ["is_solved", "solved_within"]
 
@@ -65,6 +66,8 @@ def _at_end(expression: Any, end: int) -> Any:
         return cp.Constant(_enclosed(expression)[end])
     if not is_solved(expression):
         return expression
+    if isinstance(expression, indicator):
+        return indicator([_at_end(part, end) for part in expression.args], err_tol=expression.err_tol)
     return expression.copy([_at_end(part, end) for part in expression.args])
 
 

@@ -68,6 +68,7 @@ class Prototype(Penalty):
         declared = _read_expression(declare, W)
         self.accuracy: dict[str, float] = {}
         lowest = self._least(W, declared)
+        self._bounded = bool(np.isfinite(lowest))
         if lowest == np.inf:
             raise ValueError(f"declare: found {declared}, which is inf everywhere; expected a finite value")
         if lowest == -np.inf and self.is_norm:
@@ -78,15 +79,15 @@ class Prototype(Penalty):
             )
 
     def _least(self, W: Any, declared: Any) -> float:
-        """The infimum of the expression as far as can be told: 0 where CVXPY finds none."""
-        lowest = 0.0
+        """The infimum of the expression; NaN where CVXPY finds none."""
+        lowest = np.nan
         with suppress(RuntimeError):
             lowest = self._solve(cp.Problem(cp.Minimize(declared)), "least value")
         return lowest
 
     def __getstate__(self) -> dict[str, Any]:
         # Compiled problems stay behind.
-        names = ("declare", "n_features", "n_tasks", "accuracy")
+        names = ("declare", "n_features", "n_tasks", "accuracy", "_bounded")
         return {name: self.__dict__[name] for name in names}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -169,7 +170,13 @@ class Prototype(Penalty):
         shape, n = (self.n_features, self.n_tasks), self.n_features * self.n_tasks
         rng = np.random.default_rng(1)
         points = rng.standard_normal((n + 8, *shape))
-        slopes = np.stack([self._subgradient(W).ravel() for W in points])
+        nothing = np.empty((0, *shape))
+        if self._far is None:  # flat at some points, it may rise elsewhere
+            return nothing
+        try:
+            slopes = np.stack([self._subgradient(W).ravel() for W in points])
+        except RuntimeError:  # of the prox
+            return nothing
         sizes, N = np.linalg.svd(slopes)[1:]
         small = sizes <= 16 * n * EPS * sizes[0]
         # What is small but not within rounding of zero decides nothing: then nothing is claimed.
@@ -179,14 +186,31 @@ class Prototype(Penalty):
         rise = max(abs(self.value(W) - zero) for W in (far * points[0], -far * points[0]))
         for W in (*N, *-N):
             certain = certain and abs(self.value(far * W) - zero) <= 16 * n * EPS * (rise + abs(zero))
-        return N if certain else np.empty((0, *shape))
+            certain = certain and self._stays(W, 16 * n * EPS)
+        return N if certain else nothing
+
+    def _stays(self, W: Floats, rounding: float) -> bool:
+        """Whether nothing grows along W: with -W, Omega is then constant along it, wherever one is."""
+        assert self._far is not None
+        self._valued[0].value = W
+        most = max((float(np.max(c.violation())) for c in self._far.constraints), default=0.0)
+        return most <= rounding and float(self._far.value.value) <= rounding * self._scale
+
+    @cached_property
+    def _scale(self) -> float:
+        """How much it grows along a general direction; 0 where that is inf."""
+        assert self._far is not None
+        rng = np.random.default_rng(2)
+        self._valued[0].value = rng.standard_normal((self.n_features, self.n_tasks))
+        return abs(float(self._far.value.value))
 
     def _subgradient(self, W: Floats) -> Floats:
         """CVXPY's, to rounding; where it has none, that at a prox, which is less accurate."""
         variable, declared = self._valued
         variable.value = W
         slope = None
-        with suppress(NotImplementedError, AttributeError):  # of an indicator, of a support function
+        # Of an indicator, of a support function, of an eigenvalue where W is not symmetric.
+        with suppress(NotImplementedError, AttributeError, ValueError):
             slope = declared.grad.get(variable)
         if slope is None:
             return W - self.prox(W, 1.0)
@@ -213,7 +237,8 @@ class Prototype(Penalty):
         # A norm in units of V, so that the solver sees numbers of size 1 whatever the data are.
         size = (float(np.abs(V).max(initial=0.0)) if self.is_norm else 0.0) or 1.0
         parameter.value, length.value = self._checked(V) / size, float(step) / size
-        self._solve(problem, "prox")
+        if not np.isfinite(self._solve(problem, "prox")):
+            raise RuntimeError(f"prox of {self!r}: CLARABEL ended with status {problem.status!r}")
         return np.asarray(size * W.value, dtype=V.dtype)
 
     def _polar(self, G: Floats) -> float:
@@ -255,8 +280,9 @@ class Prototype(Penalty):
             return self._dual.conjugate(G, E, attempts=QUICK)[0]
         if self._polar(G) > 1 + TRUSTED:
             return np.inf
-        # What is within the domain by some TRUSTED is finite (see `_polar`): a last resort may be used.
-        return self._dual.conjugate(G, E, attempts=(*QUICK, LAST))[0]
+        # Within the domain by some TRUSTED (see `_polar`) it is finite if it is at 0: a last resort may do.
+        attempts = (*QUICK, LAST) if self._bounded else QUICK
+        return self._dual.conjugate(G, E, attempts=attempts)[0]
 
     def _off_null(self, G: Floats) -> Floats:
         return np.asarray(G - np.tensordot(np.tensordot(self._null, G, axes=2), self._null, axes=1))
@@ -299,9 +325,8 @@ def _tighten(declared: Any) -> None:
     """Constraints hold within `FEASIBLE`, where CVXPY would have 1e-3."""
     if isinstance(declared, indicator):
         declared.err_tol = FEASIBLE
-    else:
-        for part in declared.args:
-            _tighten(part)
+    for part in declared.args:
+        _tighten(part)
 
 
 def _read_size(name: str, value: Any) -> int:
@@ -370,7 +395,8 @@ def _refuse_leaves(declared: Any, W: Any, text: str) -> None:
     for leaf in declared.constants() + declared.parameters():
         if leaf.value is None:
             raise ValueError(f"declare: found the parameter {leaf.name()} without a value; expected numbers")
-        if not np.isfinite(abs(leaf.value).sum()):  # which may be sparse
+        values = leaf.value.data if hasattr(leaf.value, "nnz") else leaf.value  # of a sparse matrix
+        if not np.all(np.isfinite(values)):
             raise ValueError(f"declare: found NaN or infinity in {text}; expected finite numbers")
 
 

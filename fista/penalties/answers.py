@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fista.penalties.combinations import Elastic, Scaled, _Combination
+
 __all__ = ["expect_answers"]
 
 Floats = NDArray[np.float64]
@@ -51,13 +53,14 @@ def expect_answers(penalty: Any, V: Floats, step: float, G: Floats) -> None:
 
 def _innermost(penalty: Any, V: Floats, G: Floats) -> Iterator[tuple[Any, Floats, Floats]]:
     """The penalties that a penalty is made of, each with what it sees of V and G."""
-    inner = getattr(penalty, "penalty", None)
-    if hasattr(penalty, "_pieces"):
+    if isinstance(penalty, _Combination):
         pieces = zip(penalty.penalties, penalty._pieces(V), penalty._pieces(G), strict=True)
         for part, A, B in pieces:
             yield from _innermost(part, A, B)
-    elif hasattr(inner, "prox"):
-        yield from _innermost(inner, V, G)
+    elif isinstance(penalty, (Elastic, Scaled)):
+        yield from _innermost(penalty.penalty, V, G)
+    elif penalty.n_parts > 1:
+        yield penalty, np.stack([V] * penalty.n_parts), G
     else:
         yield penalty, V, G
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fista import MultiTaskClassifier, MultiTaskRegressor, path
-from fista.penalties import L1, Blocks, Elastic, InfimalConvolution, Rotated, RowL21, Scaled
+from fista.penalties import L1, Blocks, Elastic, InfimalConvolution, Penalty, Rotated, RowL21, Scaled
 
 D, T = 4, 3
 rng = np.random.default_rng(0)
@@ -148,3 +148,39 @@ def test_the_questions_are_asked_once():
     with pytest.warns(match="stopped"):
         MultiTaskRegressor(Counted(1.0), tol=0.0, max_iter=2).fit(X, Y)
     assert len(calls) - few <= 3  # a step, tried again
+
+
+def test_parts_and_wrappers_of_ones_own_are_called_as_they_are():
+    """With K parts the prox is of K x D x T; an attribute named `penalty` is its owner's business."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 6)), rng.standard_normal((30, 2))
+
+    class Two(Penalty):
+        n_parts = 2
+
+        def value(self, W):
+            assert W.ndim == 3
+            return float(np.abs(W).sum())
+
+        def prox(self, V, step):
+            assert V.ndim == 3
+            return np.sign(V) * np.maximum(np.abs(V) - step, 0.0)
+
+        def polar(self, G):
+            return float(np.abs(G).max())
+
+    class Transposed(Penalty):
+        def __init__(self):
+            self.penalty = RowL21(np.array([1.0, 2.0]))
+
+        def value(self, W):
+            return self.penalty.value(W.T)
+
+        def prox(self, V, step):
+            return self.penalty.prox(V.T, step).T
+
+        def polar(self, G):
+            return self.penalty.polar(G.T)
+
+    for penalty in (Two(), Transposed()):
+        assert MultiTaskRegressor(penalty).fit(X, Y).certificate_.converged

@@ -133,3 +133,13 @@ def test_a_gap_below_zero_is_no_proof():
         model = MultiTaskRegressor(Careless(1.0), max_iter=200).fit(X, Y)
     assert not model.certificate_.converged
     assert model.certificate_.gap == np.inf
+
+
+def test_a_free_task_is_not_without_a_gap():
+    """Its gap is that of least squares: more iterations do help."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 5)), rng.standard_normal((30, 2))
+    with pytest.warns(ConvergenceWarning, match="Raise max_iter"):
+        model = STLasso([1.0, 0.0], max_iter=1, tol=1e-14).fit(X, Y)
+    assert np.isfinite(model.certificate_.gap)
+    assert "ridge" not in model.certificate_.reason

@@ -4,6 +4,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
+from fista.penalties import Penalty
 from formulations.conjugates import dual_of
 from formulations.recession import recession
 from tests.fista.test_library import PENALTIES, D, T
@@ -131,3 +132,15 @@ def test_what_is_not_known_is_not_guessed():
 def test_the_library_is_told_apart(name):
     """Norms and gauges have a polar and no conjugate; what has a conjugate is none."""
     assert dual_of(PENALTIES[name], D, T).is_norm == (not hasattr(PENALTIES[name], "conjugate"))
+
+
+def test_a_kink_away_from_zero_is_seen():
+    """|w_0| + max(w_0 - w_1 - 8, 0) is constant along w_1 about 0: its conjugate at (1.5, 0) is inf."""
+
+    class Kinked(Penalty):
+        def expression(self, W):
+            return cp.abs(W[0, 0]) + cp.pos(W[0, 0] - W[1, 0] - 8)
+
+    dual = dual_of(Kinked(), 2, 1)
+    assert not dual.all_unseen.size
+    assert dual.conjugate(np.array([[1.5], [0.0]]), np.zeros((2, 1)))[0] == np.inf

@@ -715,7 +715,7 @@ MUTANTS = (
     Mutant(
         "a constant that is added is forgotten: what is bounded passes for a cone, a dead zone for a norm",
         "formulations/recession.py",
-        "            self.homogeneous &= not np.any(e.value)\n",
+        "            self.homogeneous &= not np.any(stored)\n",
         "",
         Tests(NO_NORM),
     ),

@@ -6,6 +6,7 @@ import warnings
 import cvxpy as cp
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
@@ -391,3 +392,46 @@ def test_a_value_that_is_solved_for_is_a_bound():
     assert claim.converged
     assert claim.dual <= right.primal + claim.rounding
     assert right.dual <= claim.primal + claim.rounding
+
+
+@pytest.mark.parametrize("extra", [0.0, 1.0])
+def test_what_is_flat_here_and_rises_elsewhere_is_no_null_space(extra):
+    """|w_0| + max(w_0 - 8 - w_1 / 1000, 0) is constant along w_1 about 0, but not where w_0 is 40."""
+    X, Y = np.array([[1.0, 0.0], [0.0, 1e-6]]), np.array([[40.0], [0.0]])
+
+    def declare(W):
+        flat = cp.abs(W[0, 0]) + cp.pos(W[0, 0] - 8 - W[1, 0] / 1000)
+        return flat + (extra * cp.inv_pos(W[0, 0] + 100) if extra else 0.0)  # an atom of unknown growth
+
+    penalty = from_expression(declare, n_features=2, n_tasks=1)
+    assert len(penalty.null_space(2, 1)) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        claim = MultiTaskRegressor(penalty, fit_intercept=False, max_iter=50).fit(X, Y).certificate_
+    there = np.array([[39.5], [32_000.0]])
+    assert claim.dual <= np.square(Y - X @ there).sum() + penalty.value(there) + claim.rounding
+
+
+def test_sparse_constants_and_plain_parameters_are_numbers():
+    rng = np.random.default_rng(6)
+    X, Y = rng.standard_normal((20, D)), rng.standard_normal((20, T))
+    shifted = from_expression(lambda W: cp.norm1(W - sp.csr_array(np.eye(D, T))), n_features=D, n_tasks=T)
+    assert not shifted.is_norm
+    assert MultiTaskRegressor(shifted).fit(X, Y).certificate_.converged
+    weight = cp.Parameter(nonneg=True, value=4.0)
+    weighted = from_expression(lambda W: weight * cp.norm1(W), n_features=D, n_tasks=T)
+    assert MultiTaskRegressor(weighted).fit(X, Y).certificate_.converged
+
+
+def test_constraints_within_constraints_are_tightened_too():
+    nested = from_expression(
+        lambda W: cp.norm1(W) + indicator(indicator(W >= 0) <= 0), n_features=1, n_tasks=1
+    )
+    assert nested.value(np.array([[-9e-4]])) == np.inf
+
+
+def test_a_prox_without_an_answer_says_so():
+    penalty = from_expression(cp.norm1, n_features=2, n_tasks=2)
+    penalty._solve = lambda problem, what: -np.inf  # as where CLARABEL calls it unbounded
+    with pytest.raises(RuntimeError, match=r"prox of .*: CLARABEL ended with status"):
+        penalty.prox(np.ones((2, 2)), 1.0)
