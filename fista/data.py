@@ -160,17 +160,14 @@ def _plain_labels(name: str, given: Any, labels: NDArray[Any]) -> NDArray[Any]:
     """Integers or strings as a plain array; mixed, missing and other labels are refused."""
     # np.asarray turns [1, "a"] into strings: look at what was given.
     values = labels.tolist() if isinstance(given, np.ndarray) else list(given)
-    kinds = set()
-    for value in values:
-        if isinstance(value, str):
-            kinds.add("str")
-        elif isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_)):
-            kinds.add("int")
-        else:
-            raise TypeError(
-                f"{name}: found the label {value!r} of type {type(value).__name__}; "
-                "expected integers or strings"
-            )
+    types = set(map(type, values))
+    wrong = {t for t in types if not issubclass(t, (str, int, np.integer)) or issubclass(t, bool)}
+    if wrong:
+        value = next(v for v in values if type(v) in wrong)
+        raise TypeError(
+            f"{name}: found the label {value!r} of type {type(value).__name__}; expected integers or strings"
+        )
+    kinds = {"str" if issubclass(t, str) else "int" for t in types}
     if len(kinds) > 1:
         raise TypeError(f"{name}: found integers and strings mixed; expected labels of one kind")
     try:

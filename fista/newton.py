@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from fista.losses import GramLoss
 from fista.penalties.tangent import Tangent
@@ -30,10 +31,12 @@ from fista.problem import Problem, Scalars
 __all__ = ["Preconditioner", "applicable", "cost", "newton_step"]
 
 Floats = NDArray[np.float64]
-MEMORY = 10_000_000  # entries of the inverses, 80 MB
+MEMORY = 10_000_000  # entries of the factors, 80 MB
 HALVINGS = 6
+CALLS = 100_000  # multiplications in the time that the calls of an iteration take by themselves
+TURN = 10_000  # and those of solving for one task
 PRODUCTS = 30  # of conjugate gradients
-RESIDUAL = 1e-3  # relative, at which they stop
+RESIDUAL = 0.1  # relative, at which they stop: the structure changes before more would pay
 
 
 def applicable(problem: Problem) -> bool:
@@ -41,26 +44,31 @@ def applicable(problem: Problem) -> bool:
     return isinstance(problem.loss, GramLoss) and hasattr(problem.penalty, "tangent")
 
 
-def cost(problem: Problem, W: Floats) -> float:
-    """What a step costs at W, in iterations; inf where it takes too much memory."""
+def cost(problem: Problem, W: Floats, products: int) -> float:
+    """What a step of so many products costs at W, in iterations; inf where it takes too much memory."""
     D, T = problem.loss.shape
     width = int(np.any(W.reshape(-1, D, T) != 0, axis=0).sum(axis=0).max())
-    return width**3 / (2 * D**2) if T * width**2 <= MEMORY else np.inf
+    iteration = D**2 * T + CALLS
+    step = T * width**3 / 2 + products * (iteration + T * TURN)
+    return step / iteration if T * width**2 <= MEMORY else np.inf
 
 
-def newton_step(problem: Problem, W: Floats, image: Floats, damping: Scalars) -> tuple[Floats, Any]:
-    """W after one step, and whether the objective is lower there; a task stays where it would not be.
+def newton_step(problem: Problem, W: Floats, image: Floats, damping: Scalars) -> tuple[Floats, Any, int]:
+    """W after one step; whether the objective is lower there; and the products that it took.
 
-    ``damping`` times the largest diagonal entry of the Hessian (of a task) is added to the diagonal of the
-    system. Of independent tasks it is one number each, and so is the answer.
+    A task stays where it would not be lower. ``damping`` times the largest diagonal entry of the Hessian (of
+    a task) is added to the diagonal of the system. Of independent tasks it is one number each, and so is the
+    answer.
     """
     tangent = problem.penalty.tangent(W)  # type: ignore[attr-defined]
-    direction = _direction(problem, image, W, tangent, damping)
-    return _lower(problem, W, image, tangent, direction)
+    direction, products = _direction(problem, image, W, tangent, damping)
+    return *_lower(problem, W, image, tangent, direction), products
 
 
-def _direction(problem: Problem, image: Floats, W: Floats, tangent: Tangent, damping: Scalars) -> Floats:
-    """The Newton direction on the free entries, by preconditioned conjugate gradients."""
+def _direction(
+    problem: Problem, image: Floats, W: Floats, tangent: Tangent, damping: Scalars
+) -> tuple[Floats, int]:
+    """The Newton direction on the free entries, by preconditioned conjugate gradients; and their products."""
     loss = problem.loss
     assert isinstance(loss, GramLoss)
     largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + _other_diagonal(problem)
@@ -72,7 +80,9 @@ def _direction(problem: Problem, image: Floats, W: Floats, tangent: Tangent, dam
     z = inverse(residual)
     size = first = inner(residual, z)
     d = z
-    for _ in range(PRODUCTS):
+    products = 0
+    while products < PRODUCTS:
+        products += 1
         product = problem.image(d) + tangent.curvature(d) + proximal * d
         product = np.where(tangent.free, product, 0.0)
         curvature = inner(d, product)
@@ -84,7 +94,7 @@ def _direction(problem: Problem, image: Floats, W: Floats, tangent: Tangent, dam
         if np.all((size <= RESIDUAL**2 * first) | (curvature <= 0)):
             break
         d = z + np.where(last > 0, size / np.where(last > 0, last, 1.0), 0.0) * d
-    return found
+    return found, products
 
 
 def _other_diagonal(problem: Problem) -> Scalars:
@@ -107,27 +117,28 @@ class Preconditioner:
         total = self.shares.sum(axis=0)
         used = total > 0
         self.joint = np.where(used, 1.0 / np.where(used, total, 1.0), 0.0)
-        others = _other_diagonal(problem)
-        # As many features of each task as the task with the most has, those that are free coming first.
-        width = int(used.sum(axis=0).max(initial=0))
-        self.chosen = np.argsort(~used, axis=0, kind="stable")[:width]
-        rows = self.chosen.T
+        diagonal = self.joint + _other_diagonal(problem)
         gram = np.broadcast_to(loss.gram, (T, D, D))
-        mask = np.take_along_axis(used, self.chosen, axis=0).T
-        systems = gram[np.arange(T)[:, None, None], rows[:, :, None], rows[:, None, :]]
-        systems *= mask[:, :, None] & mask[:, None, :]
-        diagonal = np.take_along_axis(self.joint + others, self.chosen, axis=0).T
-        np.einsum("tdd->td", systems)[:] += np.where(mask, diagonal, 1.0)
-        self.inverses = np.linalg.inv(systems)
+        self.rows = [np.flatnonzero(column) for column in used.T]
+        self.factors = [
+            _cholesky(gram[t][np.ix_(rows, rows)], diagonal[rows, t]) for t, rows in enumerate(self.rows)
+        ]
 
     def __call__(self, R: Floats) -> Floats:
         parts = R.reshape(-1, *self.shape[-2:])
         right = self.joint * (self.shares * parts).sum(axis=0)
-        of_chosen = np.take_along_axis(right, self.chosen, axis=0)
-        solved = np.matmul(self.inverses, of_chosen.T[:, :, None])[:, :, 0].T
         total = np.zeros_like(right)
-        np.put_along_axis(total, self.chosen, solved, axis=0)
+        for t, (rows, factor) in enumerate(zip(self.rows, self.factors, strict=True)):
+            if len(rows):
+                total[rows, t] = dpotrs(factor, right[rows, t], lower=1)[0]
         return np.asarray((self.shares * (parts - right + self.joint * total)).reshape(self.shape))
+
+
+def _cholesky(gram: Floats, diagonal: Floats) -> Floats:
+    """The lower factor of gram + diag(diagonal), of its diagonal alone should rounding make it indefinite."""
+    np.einsum("dd->d", gram)[:] += diagonal
+    factor, failed = dpotrf(gram, lower=1, clean=0)
+    return np.diag(np.sqrt(np.diagonal(gram))) if failed else factor
 
 
 def _lower(

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache
 from math import isqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,18 @@ class State(NamedTuple):
     lipschitz: Scalars  # the reciprocal of the step
 
 
-def fista(problem: Problem, start: Floats) -> Iterator[State]:
+class Jump(NamedTuple):
+    """Better coefficients; whether they have moved, one answer a task where the tasks are independent."""
+
+    W: Floats
+    moved: Any
+
+
+def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
     """Yield the start point and then one proximal point after the other, without end.
+
+    Coefficients that are sent in return are where the iteration goes on from, without momentum (of a task
+    that has moved, where tasks are independent).
 
     The gradient is a function of an image that is linear in W (the Hessian applied to W, of a quadratic; the
     predictions, of any other loss), so the image of the extrapolated point Z is the same combination of those
@@ -61,8 +71,13 @@ def fista(problem: Problem, start: Floats) -> Iterator[State]:
     image_W = image_Z = problem.image(start)
     t: Scalars = 1.0
     n_iter = 1
-    yield State(n_iter, W, image_W, L)
+    jump = yield State(n_iter, W, image_W, L)
     while True:
+        if jump is not None:
+            W, moved = jump
+            image_W = problem.image(W)
+            Z, image_Z = np.where(moved, W, Z), np.where(moved, image_W, image_Z)
+            t = np.where(moved, 1.0, t)
         gradient = problem.gradient(Z, image_Z)
         V = prox(Z - gradient / L, 1.0 / L)
         image_V = problem.image(V)
@@ -84,31 +99,29 @@ def fista(problem: Problem, start: Floats) -> Iterator[State]:
         image_Z = image_V + momentum * (image_V - image_W)
         W, image_W = V, image_V
         n_iter += 1
-        yield State(n_iter, W, image_W, L)
+        jump = yield State(n_iter, W, image_W, L)
         L = L_next
 
 
 def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
-    """The states of `fista`, which starts anew wherever a Newton step has found better coefficients.
+    """The states of `fista`, which goes on from better coefficients wherever a Newton step has found some.
 
     A step is tried when the iterations since the last cost as much; where it fails, the wait is doubled. Its
     damping is ten times less after a step that was good, and ten times more after one that was not.
     """
     least, damping, most = DAMPING[0], np.asarray(DAMPING[1]), DAMPING[2]
-    n_iter, wait = 0, NEWTON
+    since, wait, products = 0, NEWTON, 2
+    states = fista(problem, start)
+    state = next(states)
     while True:
-        since = 0
-        for state in fista(problem, start):
-            n_iter, since = n_iter + 1, since + 1
-            yield state._replace(n_iter=n_iter)
-            if since < wait or since < newton.cost(problem, state.W):
-                continue
-            start, lower = newton.newton_step(problem, state.W, state.image, damping)
+        yield state
+        since += 1
+        jump = None
+        if since >= wait and since >= newton.cost(problem, state.W, products):
+            V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
             damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
-            if np.any(lower):
-                wait = NEWTON
-                break
-            since, wait = 0, 2 * wait
+            since, wait, jump = 0, NEWTON if np.any(lower) else 2 * wait, Jump(V, lower)
+        state = states.send(jump)
 
 
 def minimize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from fista import EGMTL, L21MTL, SRMTL, DirtyMTL, MTLasso, RobustMTL, STLasso
-from fista.newton import Preconditioner, newton_step
+from fista.newton import Preconditioner, _cholesky, newton_step
 from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21, Scaled
 from fista.solver import fista, minimize
 
@@ -92,7 +92,7 @@ def test_with_the_right_signs_one_step_solves_a_lasso(per_task):
         problem = centred_problem(MTLasso(alpha, beta=0.0, fit_intercept=False), X, Y)
         designs, targets = [X] * T, list(Y.T)
     W = 0.9 * truth
-    V, lower = newton_step(problem, W, problem.image(W), 1e-10)
+    V, lower, _ = newton_step(problem, W, problem.image(W), 1e-10)
     assert np.all(lower)
     for t in range(T):
         S = truth[:, t] != 0
@@ -136,6 +136,31 @@ def test_the_preconditioner_inverts_what_it_says(model, per_task):
     np.testing.assert_allclose(inverse(image.reshape(W.shape)), d.reshape(W.shape), atol=1e-10)
 
 
+def test_rounding_that_makes_a_gram_matrix_indefinite_leaves_its_diagonal():
+    factor = _cholesky(np.array([[4.0, 10.0], [10.0, 8.0]]), np.array([0.0, 1.0]))
+    np.testing.assert_array_equal(factor, [[2.0, 0.0], [0.0, 3.0]])
+
+
+def test_a_jump_leaves_other_tasks_as_they_were():
+    """One task is put elsewhere: the others go on with their momentum, and it goes on from there."""
+    rng = np.random.default_rng(8)
+    X, Y = random_walks(rng, 40, 10), rng.standard_normal((40, 3))
+    problem = centred_problem(STLasso(0.01), X, Y)
+    with_jump, without = fista(problem, problem.start()), fista(problem, problem.start())
+    for _ in range(15):
+        state, plain = next(with_jump), next(without)
+    W = state.W.copy()
+    W[:, 1] = rng.standard_normal(10)
+    afresh = fista(problem, W)
+    next(afresh)
+    state, plain, fresh = with_jump.send((W, np.array([False, True, False]))), next(without), next(afresh)
+    for _ in range(5):
+        # The same operations in the same order, but for those of BLAS.
+        np.testing.assert_allclose(state.W[:, [0, 2]], plain.W[:, [0, 2]], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(state.W[:, 1], fresh.W[:, 1], rtol=1e-12, atol=1e-12)
+        state, plain, fresh = next(with_jump), next(without), next(afresh)
+
+
 MODELS = [
     STLasso(0.5),
     MTLasso(0.5, beta=0.0),
@@ -168,7 +193,7 @@ def test_a_step_never_raises_the_objective(model, seed, n, damping, n_iter):
     problem = centred_problem(model, X, Y)
     states = fista(problem, problem.start())
     state = [next(states) for _ in range(n_iter)][-1]
-    V, lower = newton_step(problem, state.W, state.image, damping)
+    V, lower, _ = newton_step(problem, state.W, state.image, damping)
 
     def F(W):
         total = W if W.ndim == 2 else W.sum(axis=0)

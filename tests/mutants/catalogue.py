@@ -448,6 +448,13 @@ MUTANTS = (
         Tests(NO_HIGHER),
     ),
     Mutant(
+        "a Newton step of one task takes the momentum of all",
+        "fista/solver.py",
+        "t = np.where(moved, 1.0, t)",
+        "t = 1.0",
+        Tests("tests/fista/test_newton.py::test_a_jump_leaves_other_tasks_as_they_were"),
+    ),
+    Mutant(
         "a Newton step up the slope of the penalty",
         "fista/newton.py",
         "problem.loss.linear - image - tangent.gradient, 0.0)",
