@@ -288,7 +288,7 @@ def _prepare(
     uses = np.zeros((data.crowd.X.shape[0], 2 * len(folds)), dtype=np.intp)
     for k, rows in enumerate(rows for sides in folds for rows in sides):
         np.add.at(uses[:, k], rows, 1)
-    kinds, kind_of = np.unique(uses, axis=0, return_inverse=True)
+    kinds, kind_of = _kinds(uses)
     D, T = next(iter(blocks.values())).shape
     size = len(kinds) * D * D * (1 if all(b.shared_gram for b in blocks.values()) else T)
     by_moments = terms.loss is None and gram_is_cheaper(blocks, invert=terms.invert(T))
@@ -297,10 +297,7 @@ def _prepare(
         return whole, [partial(_from_rows, probe, data, expert, train) for train, _ in folds]
     means = Centering.of(list(blocks.values()), bool(probe.fit_intercept))
     origin = replace(means, features=_apart(data, expert).shift(means)) if means.fit_intercept else means
-    sums = [
-        _moments(data, expert, _slice(np.flatnonzero(kind_of.reshape(-1) == k)), origin)
-        for k in range(len(kinds))
-    ]
+    sums = [_moments(data, expert, _slice(np.flatnonzero(kind_of == k)), origin) for k in range(len(kinds))]
 
     def added(k: int) -> list[Moments]:
         chosen = [each for each, kind in zip(sums, kinds, strict=True) if kind[k]]
@@ -313,6 +310,23 @@ def _prepare(
         prepared.append(partial(_from_moments, added(2 * k), terms, origin, held_out))
     every = [reduce(add, of_one) for of_one in zip(*sums, strict=True)]
     return _from_moments(every, terms, origin, None).problem, prepared
+
+
+def _kinds(uses: Rows) -> tuple[Rows, Rows]:
+    """The distinct rows, and which of them each row is.
+
+    As `np.unique` over an axis, but by numbers, in which a few columns are joined at a time: sorting those is
+    ten times faster.
+    """
+    codes, size = np.zeros(len(uses), dtype=np.int64), 1
+    for column in uses.T:
+        values = int(column.max()) + 1
+        if size > np.iinfo(np.int64).max // values:
+            codes = np.unique(codes, return_inverse=True)[1]
+            size = int(codes.max()) + 1
+        codes, size = codes * values + column, size * values
+    _, first, kind_of = np.unique(codes, return_index=True, return_inverse=True)
+    return uses[first], kind_of
 
 
 def _apart(data: Data, expert: NDArray[np.bool_] | None) -> Data:

@@ -28,12 +28,14 @@ __all__ = [
     "QuadraticLoss",
     "StackedRows",
     "gram_is_cheaper",
+    "gram_product",
     "quadratic_loss",
 ]
 
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 GRAM_LIMIT = 50_000_000  # entries of the Gram matrices, 400 MB
+SMALL = 5000  # coefficients, for which to look for zero rows takes longer than to multiply them
 LEAST_SQUARES_LIMIT = 2000  # features up to which unpenalised tasks are given a Gram matrix to invert
 DENSE_LIMIT = 2000  # columns up to which M'M is decomposed whole for an unpenalised, coupled problem
 
@@ -229,6 +231,15 @@ class StackedRows:
         return float(2 * self.coupling.diagonal().max())  # Gershgorin, for a Laplacian
 
 
+def gram_product(gram: Floats, W: Floats) -> Floats:
+    """G W of a Gram matrix that all tasks share, G_t w_t of one a task; rows of zeros are left out."""
+    if gram.ndim == 3:
+        return np.asarray(np.matmul(gram, W.T[:, :, None])[:, :, 0].T)
+    if W.size > SMALL and 2 * len(used := np.flatnonzero(W.any(axis=1))) < len(W):
+        return np.asarray(gram[:, used] @ W[used])
+    return np.asarray(gram @ W)
+
+
 class GramLoss(StackedRows):
     """The loss through its statistics: G = X'X (D x D, or T x D x D) and M'b."""
 
@@ -238,8 +249,7 @@ class GramLoss(StackedRows):
         self.gram = _sum([G if G.ndim == max(g.ndim for g in grams) else G[None] for G in grams])
 
     def hessian(self, W: Floats) -> Floats:
-        per_task = self.gram.ndim == 3
-        HW = np.matmul(self.gram, W.T[:, :, None])[:, :, 0].T if per_task else self.gram @ W
+        HW = gram_product(self.gram, W)
         if self.coupling is not None:
             HW = HW + W @ self.coupling
         return np.asarray(HW)

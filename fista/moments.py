@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fista.graphs import Graph
-from fista.losses import Centering, GramLoss
+from fista.losses import Centering, GramLoss, gram_product
 from fista.rows import Rows
 
 __all__ = ["MomentLoss", "Moments"]
@@ -93,16 +93,10 @@ class Moments:
 
     def squares(self, W: Floats, intercept: Floats) -> Floats:
         """Sum of omega (y - x w - c)^2, (T,), to within rounding of what its terms amount to."""
-        images = self.image(W)
+        images = gram_product(self.gram, W)
         squares = self.energy + (W * (images - 2 * self.products)).sum(axis=0)
         left = self.targets - (self.features * W).sum(axis=0)
         return np.asarray(np.maximum(squares + intercept * (self.mass * intercept - 2 * left), 0.0))
-
-    def image(self, W: Floats) -> Floats:
-        """Sum of omega x x' w, D x T."""
-        if self.gram.ndim == 2:
-            return np.asarray(self.gram @ W)
-        return np.asarray(np.matmul(self.gram, W.T[:, :, None])[:, :, 0].T)
 
 
 class MomentLoss(GramLoss):

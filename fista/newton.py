@@ -28,13 +28,10 @@ from fista.losses import GramLoss
 from fista.penalties.tangent import Tangent
 from fista.problem import Problem, Scalars
 
-__all__ = ["Preconditioner", "applicable", "cost", "newton_step"]
+__all__ = ["Preconditioner", "applicable", "newton_step"]
 
 Floats = NDArray[np.float64]
-MEMORY = 10_000_000  # entries of the factors, 80 MB
 HALVINGS = 6
-CALLS = 100_000  # multiplications in the time that the calls of an iteration take by themselves
-TURN = 10_000  # and those of solving for one task
 PRODUCTS = 30  # of conjugate gradients
 RESIDUAL = 0.1  # relative, at which they stop: the structure changes before more would pay
 
@@ -42,15 +39,6 @@ RESIDUAL = 0.1  # relative, at which they stop: the structure changes before mor
 def applicable(problem: Problem) -> bool:
     """Whether there are Gram matrices, and tangents of the penalty."""
     return isinstance(problem.loss, GramLoss) and hasattr(problem.penalty, "tangent")
-
-
-def cost(problem: Problem, W: Floats, products: int) -> float:
-    """What a step of so many products costs at W, in iterations; inf where it takes too much memory."""
-    D, T = problem.loss.shape
-    width = int(np.any(W.reshape(-1, D, T) != 0, axis=0).sum(axis=0).max())
-    iteration = D**2 * T + CALLS
-    step = T * width**3 / 2 + products * (iteration + T * TURN)
-    return step / iteration if T * width**2 <= MEMORY else np.inf
 
 
 def newton_step(problem: Problem, W: Floats, image: Floats, damping: Scalars) -> tuple[Floats, Any, int]:

@@ -23,7 +23,7 @@ from fista.certificate import Certificate
 from fista.penalties import L1, Scaled
 from fista.problem import Problem
 from fista.progress import shown
-from fista.solver import State, minimize
+from fista.solver import State, solve
 
 __all__ = ["Path", "along", "grid", "path", "scaled"]
 
@@ -128,10 +128,11 @@ def along(problem: Problem, alphas: Floats, tol: float, max_iter: int) -> Iterat
 
     Between two supports the path of an l1 norm is linear in the factor, and others nearly are.
     """
+    problem.expect_answers()
     start, last = None, None
     for k, alpha in enumerate(alphas):
         scaled_problem = replace(problem, penalty=Scaled(problem.penalty, float(alpha)))
-        state, certificate = minimize(scaled_problem, start, tol=tol, max_iter=max_iter)
+        state, certificate = solve(scaled_problem, start, tol, max_iter)
         yield state, certificate
         start = state.W
         if last is not None and 0 < k < len(alphas) - 1 and alphas[k - 1] > alpha:

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from fista import newton, working_sets
+from fista import cost, newton, working_sets
 from fista.certificate import Certificate, certify, seems_solved
 from fista.problem import Problem, Scalars
 
-__all__ = ["State", "fista", "minimize"]
+__all__ = ["State", "fista", "minimize", "solve"]
 
 Floats = NDArray[np.float64]
 NEWTON = 20  # iterations, at least, between two Newton steps
@@ -110,14 +110,14 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
     damping is ten times less after a step that was good, and ten times more after one that was not.
     """
     least, damping, most = DAMPING[0], np.asarray(DAMPING[1]), DAMPING[2]
-    since, wait, products = 0, NEWTON, 2
+    since, wait, products, one = 0, NEWTON, 10, cost.iteration(problem)
     states = fista(problem, start)
     state = next(states)
     while True:
         yield state
         since += 1
         jump = None
-        if since >= wait and since >= newton.cost(problem, state.W, products):
+        if since >= wait and since * one >= cost.newton_step(problem, state.W, products):
             V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
             damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
             since, wait, jump = 0, NEWTON if np.any(lower) else 2 * wait, Jump(V, lower)
@@ -134,9 +134,10 @@ def minimize(
 ) -> tuple[State, Certificate]:
     """Iterate until the duality gap is at most tol * F(0), or for max_iter iterations.
 
-    The gap is watched through the statistics that the iteration has at hand. It costs about one iteration,
-    so with looks sqrt(2 n) apart what the looks cost and what is iterated in vain between the last two are
-    about the same. The certificate that is returned is computed afresh from the rows and must pass too.
+    The gap is watched through the statistics that the iteration has at hand. A look takes the time of c
+    iterations, so with looks sqrt(2 c n) apart what the looks take and what is iterated in vain between the
+    last two are about the same. The certificate that is returned is computed afresh from the rows and must
+    pass too.
 
     Parameters
     ----------
@@ -162,6 +163,17 @@ def minimize(
         If the penalty's methods return what is no number or no matrix.
     """
     problem.expect_answers()
+    return solve(problem, start, tol, max_iter, callback)
+
+
+def solve(
+    problem: Problem,
+    start: Floats | None,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[State], object] | None = None,
+) -> tuple[State, Certificate]:
+    """What `minimize` does with a penalty whose answers have been seen to be numbers."""
     if start is None or problem.zero_is_optimal():
         start = problem.start()
     if not working_sets.applicable(problem):
@@ -183,7 +195,7 @@ def _until_certified(
     max_iter: int,
     callback: Callable[[State], object] | None,
 ) -> tuple[State, Certificate]:
-    next_check = 1
+    next_check, share = 1, cost.look(problem) / cost.iteration(problem)
     iterate = with_newton if newton.applicable(problem) else fista
     with _few_threads(problem):
         for state in iterate(problem, start):
@@ -192,7 +204,7 @@ def _until_certified(
             last = state.n_iter >= max_iter
             if not last and state.n_iter < next_check:
                 continue
-            next_check = state.n_iter + 3 + isqrt(2 * state.n_iter)
+            next_check = state.n_iter + 1 + isqrt(int(2 * share * state.n_iter))
             if problem.null is not None:
                 W, image = problem.settled(state.W, state.image)
                 state = state._replace(W=W, image=image)

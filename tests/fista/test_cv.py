@@ -27,7 +27,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fista
 from fista import EGMTL, L21MTL, MTLasso, MultiTaskClassifier, MultiTaskRegressor, PathCV, STLasso
 from fista.certificate import _summed_statistics
-from fista.cv import _choice, _folds, _prepare
+from fista.cv import _choice, _folds, _kinds, _prepare
 from fista.moments import MomentLoss
 from fista.penalties import Box, RowL21
 from fista.solver import minimize
@@ -159,6 +159,16 @@ def by_definition(plain, other, train, test, targets, data):
     slack = np.atleast_1d(2 * d * np.sqrt(each) + d**2 + 4 * (N + D + 10) * EPS * sizes)
     spread = np.atleast_1d((u * (y - (u * y).sum(axis=0) / u.sum(axis=0)) ** 2).sum(axis=0) / u.sum(axis=0))
     return np.mean(each), np.mean(slack), np.mean(slack / spread) + 100 * N * EPS
+
+
+@pytest.mark.parametrize("n_folds", [1, 3, 80])
+def test_rows_are_told_apart_by_the_folds_they_are_in(n_folds):
+    """80 columns of three values each have more combinations than numbers of 64 bits."""
+    rng = np.random.default_rng(n_folds)
+    uses = rng.integers(0, 3, size=(7, n_folds))[rng.integers(0, 7, size=60)]
+    kinds, kind_of = _kinds(uses)
+    assert np.array_equal(kinds[kind_of], uses)
+    assert len(kinds) == len({tuple(row) for row in uses.tolist()})
 
 
 def test_without_weights_the_errors_are_those_of_scikit_learn():
