@@ -1,7 +1,8 @@
 """Time `fista` and other solvers on the same objective to the same certified gap.
 
 A full run, without any of --shape, --objective, --weights, --only and --quick, takes hours and writes the
-page and the picture; others print the page.
+page and the picture; others print the page. With --json FILE a run that was stopped goes on where it was: an
+objective at a shape that the file has, measured under the same rules and versions, is not run again.
 """
 
 from __future__ import annotations
@@ -47,12 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         memory=int(0.7 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
     )
     competitors = [c for c in COMPETITORS if c.name == "fista" or options.only in c.name]
-    records: list[Record] = []
+    head = _head(rules, competitors)
+    records = _stored(options.json, head) if options.json else []
     for shape in shapes:
         for objective in options.objective or OBJECTIVES:
+            if any((record.shape, record.objective) == (shape.name, objective) for record in records):
+                continue
+            raced: list[Record] = []
             for record in race(competitors, shape, objective, rules):
-                records.append(record)
-                results = Results(records)
+                raced.append(record)
+                results = Results(raced)
                 found = [results.seconds(record, target) for target in TARGETS]
                 times = ", ".join("-" if t is None else f"{1e3 * t:.3g} ms" for t in found)
                 why = record.why_not(results.lower(record)) if None in found else ""
@@ -61,8 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     file=sys.stderr,
                     flush=True,
                 )
-                if options.json:
-                    _write_json(options.json, records, rules)
+            records += raced
+            if options.json:
+                _write_json(options.json, records, head)
     results, facts = Results(records), environment(records, rules)
     run = {record.competitor for record in records if record.rungs}
     page = markdown(results, facts, {c.name: import_seconds(c) for c in competitors if c.name in run})
@@ -123,14 +129,28 @@ def _version(name: str) -> str:
         return "(not installed)"
 
 
-def _write_json(path: Path, records: Sequence[Record], rules: Rules) -> None:
-    stored: dict[str, Any] = {
-        "environment": environment(records, rules),
-        "targets": TARGETS,
-        "records": [asdict(record) for record in records],
-    }
+def _head(rules: Rules, competitors: Sequence[Competitor]) -> dict[str, Any]:
+    """What records must have in common to stand in one file, and the date."""
+    facts = environment((), rules)
+    asked = json.loads(json.dumps(asdict(rules), default=str))  # as it is read again
+    return {**facts, "rules": asked, "competitors": [c.name for c in competitors], "targets": list(TARGETS)}
+
+
+def _write_json(path: Path, records: Sequence[Record], head: dict[str, Any]) -> None:
     with whole_file(path) as file:
-        json.dump(stored, file, indent=1)
+        json.dump({**head, "records": [asdict(record) for record in records]}, file, indent=1)
+
+
+def _stored(path: Path, head: dict[str, Any]) -> list[Record]:
+    """The records of a run that was stopped, if it was the same but for its date."""
+    if not path.exists():
+        return []
+    stored = json.loads(path.read_text())
+    if different := [name for name in head if name != "date" and stored.get(name) != head[name]]:
+        raise SystemExit(
+            f"{path}: found a run of other {', '.join(different)}; expected the same, or another file"
+        )
+    return [Record(**record) for record in stored["records"]]
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
