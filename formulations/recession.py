@@ -60,6 +60,11 @@ class Recession:
     constraints: list[Any]
     homogeneous: bool
 
+    def rise(self, violation: float) -> float:
+        """The value at the variables as they are set; inf where constraints are violated by more."""
+        most = max((float(np.max(c.violation())) for c in self.constraints), default=0.0)
+        return float(self.value.value) if most <= violation else np.inf
+
 
 def recession(expression: Any, constraints: list[Any] | None = None) -> Recession | None:
     """Find the recession function of a convex expression, inf outside of some constraints.

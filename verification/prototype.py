@@ -186,15 +186,10 @@ class Prototype(Penalty):
         rise = max(abs(self.value(W) - zero) for W in (far * points[0], -far * points[0]))
         for W in (*N, *-N):
             certain = certain and abs(self.value(far * W) - zero) <= 16 * n * EPS * (rise + abs(zero))
-            certain = certain and self._stays(W, 16 * n * EPS)
+            # If nothing grows along W and -W, Omega is constant along them, wherever one is.
+            self._valued[0].value = W
+            certain = certain and self._far.rise(16 * n * EPS) <= 16 * n * EPS * self._scale
         return N if certain else nothing
-
-    def _stays(self, W: Floats, rounding: float) -> bool:
-        """Whether nothing grows along W: with -W, Omega is then constant along it, wherever one is."""
-        assert self._far is not None
-        self._valued[0].value = W
-        most = max((float(np.max(c.violation())) for c in self._far.constraints), default=0.0)
-        return most <= rounding and float(self._far.value.value) <= rounding * self._scale
 
     @cached_property
     def _scale(self) -> float:
@@ -202,7 +197,7 @@ class Prototype(Penalty):
         assert self._far is not None
         rng = np.random.default_rng(2)
         self._valued[0].value = rng.standard_normal((self.n_features, self.n_tasks))
-        return abs(float(self._far.value.value))
+        return abs(self._far.rise(np.inf))
 
     def _subgradient(self, W: Floats) -> Floats:
         """CVXPY's, to rounding; where it has none, that at a prox, which is less accurate."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fista.penalties.combinations import Elastic, Scaled, _Combination
+from fista.penalties.combinations import Combination, Elastic, Scaled
 
 __all__ = ["expect_answers"]
 
@@ -53,7 +53,7 @@ def expect_answers(penalty: Any, V: Floats, step: float, G: Floats) -> None:
 
 def _innermost(penalty: Any, V: Floats, G: Floats) -> Iterator[tuple[Any, Floats, Floats]]:
     """The penalties that a penalty is made of, each with what it sees of V and G."""
-    if isinstance(penalty, _Combination):
+    if isinstance(penalty, Combination):
         pieces = zip(penalty.penalties, penalty._pieces(V), penalty._pieces(G), strict=True)
         for part, A, B in pieces:
             yield from _innermost(part, A, B)

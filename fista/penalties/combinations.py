@@ -35,7 +35,7 @@ EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 16  # of a few sums as long as a matrix
 
 
-class _Combination(Penalty):
+class Combination(Penalty):
     """What sums of penalties of different matrices share: polars are the largest, conjugates the sum."""
 
     penalties: tuple[Any, ...]
@@ -72,7 +72,7 @@ class _Combination(Penalty):
         return float(sum(conjugate_of(p, A, B) for p, A, B in pieces))
 
 
-class InfimalConvolution(_Combination):
+class InfimalConvolution(Combination):
     """inf {Omega_1(W_1) + ... + Omega_K(W_K) : W_1 + ... + W_K = W}, minimised over the parts themselves.
 
     Its coefficients are the stacked parts, K x D x T; the polar is the largest of the polars.
@@ -168,7 +168,7 @@ class InfimalConvolution(_Combination):
         return [G] * len(self.penalties)
 
 
-class _OnBlocks(_Combination):
+class _OnBlocks(Combination):
     """Penalties on rows of their own: rows that nothing penalises are null space."""
 
     def _seen(self, pieces: list[Floats]) -> list[tuple[Any, Floats]]:
@@ -298,7 +298,7 @@ def latent_groups(
     return InfimalConvolution(*parts) if len(parts) > 1 else parts[0]
 
 
-class Rotated(_Combination):
+class Rotated(Combination):
     """Omega(Q'W) for an orthogonal Q, D x D: a penalty in another basis of the features."""
 
     def __init__(self, penalty: Any, Q: Floats) -> None:
