@@ -48,7 +48,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     """
     D = problem.loss.shape[0]
     kept = np.arange(D)  # the features of `current`
-    current, W, size, n_iter = problem, start, FIRST // 2, 0
+    current, W, size, last, n_iter = problem, start, FIRST // 2, np.inf, 0
     while True:
         image = current.image(W)
         if n_iter >= max_iter - 1 or seems_solved(current, W, image, n_iter, tol):
@@ -59,8 +59,10 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
             current, W = current.on_rows(needed), W[..., needed, :]
             kept, polars = kept[needed], polars[needed]
         used = _used(W)
-        size = max(2 * int(used.sum()), 2 * size)
-        size = size if 2 * size < len(kept) else len(kept)  # else selecting costs more than it saves
+        # Twice as many where the last ones were all taken up or did not help; else hardly more than are used.
+        grows = used.sum() > 0.8 * size or relative_gap > 0.5 * last
+        size, last = max(int(1.25 * used.sum()) + FIRST, 2 * size if grows else 0), relative_gap
+        size = size if 4 * size < 3 * len(kept) else len(kept)  # else selecting costs more than it saves
         rows = np.sort(np.argsort(np.where(used, np.inf, polars))[len(kept) - size :])
         aim = max(INNER * relative_gap, 0.5 * tol)
         state = inner(current.on_rows(rows), W[..., rows, :], aim, max_iter - n_iter - 1)
