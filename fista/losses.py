@@ -37,6 +37,10 @@ EPS = float(np.finfo(np.float64).eps)
 GRAM_LIMIT = 50_000_000  # entries of the Gram matrices, 400 MB
 SMALL = 5000  # coefficients, for which to look for zero rows takes longer than to multiply them
 LEAST_SQUARES_LIMIT = 2000  # features up to which unpenalised tasks are given a Gram matrix to invert
+DECOMPOSED = (
+    5_000_000  # multiplications up to which the eigenvalues of Gram matrices take no time to speak of
+)
+POWERS = 10  # of a matrix, for an estimate of its largest eigenvalue
 DENSE_LIMIT = 2000  # columns up to which M'M is decomposed whole for an unpenalised, coupled problem
 
 
@@ -260,12 +264,25 @@ class GramLoss(StackedRows):
     @cached_property
     def _lipschitz(self) -> tuple[float | Floats, bool]:
         D = self.shape[0]
-        largest = np.maximum(np.linalg.eigvalsh(self.gram)[..., -1], 0.0)
+        exact = self.gram.size * D <= DECOMPOSED
+        largest = (
+            np.maximum(np.linalg.eigvalsh(self.gram)[..., -1], 0.0) if exact else self._power_iteration()
+        )
         if self.coupling is not None:
             largest = largest.max() + self._coupling_norm
         # An eigenvalue of a symmetric matrix is computed to within a small multiple of D eps ||G||.
         largest = largest * (1 + 10 * D * EPS)
-        return (largest if np.ndim(largest) else float(largest)), True
+        return (largest if np.ndim(largest) else float(largest)), exact
+
+    def _power_iteration(self) -> Floats:
+        """The largest eigenvalue from below, a Gram matrix: the solver must backtrack from it."""
+        v = np.random.default_rng(0).standard_normal((*self.gram.shape[:-1], 1))
+        estimate = np.zeros(self.gram.shape[:-2])
+        for _ in range(POWERS):
+            norm = np.linalg.norm(v, axis=-2, keepdims=True)
+            v = self.gram @ (v / np.where(norm > 0, norm, 1.0))
+            estimate = np.linalg.norm(v, axis=-2)[..., 0]
+        return np.asarray(estimate)
 
     def least_squares(self) -> LeastSquares | None:
         return self._least_squares
@@ -313,7 +330,7 @@ class OperatorLoss(StackedRows):
         alike = all(b.shared_gram for b in self.blocks.values()) and self.centering.features.shape[1] == 1
         W = np.random.default_rng(0).standard_normal((self.shape[0], 1) if alike else self.shape)
         estimate = 0.0
-        for _ in range(10):
+        for _ in range(POWERS):
             norm = _safe_norm(W)
             if norm == 0:
                 break

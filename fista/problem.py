@@ -118,8 +118,8 @@ class Problem:
         """That of the smooth part in W, by its image, D x T."""
         return image - self.loss.linear
 
-    def curvature(self, d: Floats, image_V: Floats, image_Z: Floats) -> float:
-        """<d, H d> / ||d||^2: the least L that carries the quadratic bound along d = V - Z, in all tasks.
+    def curvature(self, d: Floats, image_V: Floats, image_Z: Floats) -> Scalars:
+        """<d, H d> / ||d||^2: the least L that carries the quadratic bound along d = V - Z.
 
         H d is taken from the images, which near the optimum is mostly rounding: where no known constant keeps
         L down, what n_terms eps of both can account for is no reason to shorten the step.
@@ -127,9 +127,9 @@ class Problem:
         square = self.inner(d, d) + TINY
         product = self.inner(self.total(d), image_V - image_Z)
         if not self.lipschitz[1]:
-            noise = self.loss.n_terms * EPS * (np.linalg.norm(image_V) + np.linalg.norm(image_Z))
-            product = product - noise * np.sqrt(square)
-        return float(np.asarray(product / square).max())
+            size = np.sqrt(self.inner(image_V, image_V)) + np.sqrt(self.inner(image_Z, image_Z))
+            product = product - self.loss.n_terms * EPS * size * np.sqrt(square)
+        return product / square
 
     @cached_property
     def lipschitz(self) -> tuple[Scalars, bool]:

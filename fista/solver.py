@@ -59,14 +59,14 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
     along itself: L falls a little each iteration and rises where the step fails its test, up to the constant
     if that is known. Momentum pays for a longer step, which keeps the rate of FISTA (Scheinberg, Goldfarb and
     Bai, 2014); L falls the slower the more of it there is, so that t still grows by 3/8 at least for 1/2.
-    Tasks side by side, each with its exact constant, keep to it: to try a step again for one of them is to
+    Tasks side by side keep to one step each, unless it is too long: to try a step again for one of them is to
     try it again for all.
     """
     prox, inner = problem.penalty.prox, problem.inner
     largest, exact = problem.lipschitz
-    fixed = exact and problem.separable
-    highest = largest if exact else np.inf
-    L = largest if fixed else largest / 4
+    kept = problem.separable
+    highest: Scalars = largest if exact else np.inf
+    L = largest if kept else largest / 4
     W = Z = start
     image_W = image_Z = problem.image(start)
     t: Scalars = 1.0
@@ -82,8 +82,8 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
         V = prox(Z - gradient / L, 1.0 / L)
         image_V = problem.image(V)
         d = V - Z
-        while not fixed and highest > L and (needed := problem.curvature(d, image_V, image_Z)) > L:
-            L = min(1.5 * needed, highest)
+        while np.any(highest > L) and np.any((needed := problem.curvature(d, image_V, image_Z)) > L):
+            L = np.where(needed > L, np.minimum(1.5 * needed, highest), L)
             V = prox(Z - gradient / L, 1.0 / L)
             image_V = problem.image(V)
             d = V - Z
@@ -91,7 +91,7 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
         step = V - W
         onward = np.greater_equal(inner(d, step), 0.0)
         shrink = 1.0 - 1.0 / (16.0 + 4.0 * np.asarray(t).max()) if onward.all() else 0.7
-        L_next = L if fixed else max(shrink * L, largest / 50)
+        L_next = L if kept else np.maximum(shrink * L, largest / 50)
         t_next = 0.5 + np.sqrt(0.25 + (L_next / L) * t * t)
         momentum = onward * ((t - 1.0) / t_next)
         t = 1.0 + onward * (t_next - 1.0)

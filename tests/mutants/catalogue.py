@@ -71,7 +71,7 @@ MUTANTS = (
     Mutant(
         "Algorithm 1 (b): L doubles in every iteration, without a test",
         "fista/solver.py",
-        "L_next = L if fixed else max(shrink * L, largest / 50)",
+        "L_next = L if kept else np.maximum(shrink * L, largest / 50)",
         "L_next = 2.0 * L",
         Tests(COUNT),
     ),
@@ -128,15 +128,15 @@ MUTANTS = (
     Mutant(
         "backtracking gives up and goes on with the step that failed",
         "fista/solver.py",
-        "while not fixed and highest > L and",
+        "while np.any(highest > L) and",
         "while False and",
         Solver("L21MTL"),
     ),
     Mutant(
         "the step is cut only in half where it fails its test, and taken as it is",
         "fista/solver.py",
-        "            L = min(1.5 * needed, highest)\n",
-        "            L, highest = min(0.5 * needed, highest), 0.0\n",
+        "            L = np.where(needed > L, np.minimum(1.5 * needed, highest), L)\n",
+        "            L, highest = np.minimum(0.5 * needed, highest), 0.0\n",
         Tests(THEORY),
     ),
     Mutant(
@@ -446,6 +446,13 @@ MUTANTS = (
         "lower = np.less(change, 0)",
         "lower = np.full(np.shape(change), True)",
         Tests(NO_HIGHER),
+    ),
+    Mutant(
+        "a step that is too long for one task is shortened in all",
+        "fista/solver.py",
+        "            L = np.where(needed > L, np.minimum(1.5 * needed, highest), L)\n",
+        "            L = np.minimum(1.5 * np.max(needed), highest) + 0.0 * np.asarray(L)\n",
+        Tests("tests/fista/test_solver.py::test_steps_are_searched_task_by_task"),
     ),
     Mutant(
         "a Newton step of one task takes the momentum of all",
