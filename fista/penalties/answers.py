@@ -36,6 +36,8 @@ def expect_answers(penalty: Any, V: Floats, step: float, G: Floats) -> None:
         The message has the class and the method.
     """
     for part, A, B in _innermost(penalty, V, G):
+        if type(part).__module__.startswith("fista."):
+            continue  # those of this package are tested
         name = type(part).__name__
         _expect_number(f"{name}.value", part.value(np.zeros_like(A)), undefined=True)
         p = part.prox(A.copy(), step)
