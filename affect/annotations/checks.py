@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +106,10 @@ def check_numbers(
     numbers = numbers.to_numpy(dtype=float, na_value=math.nan)
     k = first_of(~(np.isfinite(numbers) & allowed(numbers)))
     if k is not None:
-        raise source.refuse(table.index[k], column, shown(table[column].iloc[k]), expected)
+        found = table[column].iloc[k]
+        if isinstance(found, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", found):
+            expected += " (with a decimal point)"
+        raise source.refuse(table.index[k], column, shown(found), expected)
     table[column] = numbers
 
 

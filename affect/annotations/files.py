@@ -32,7 +32,11 @@ def table_of(path: str | PathLike[str]) -> tuple[pd.DataFrame, Source]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: found byte {error.start} that is no UTF-8; expected text") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{name}, line {line}: found the byte {error.object[error.start]:#x}, which is no UTF-8; "
+            "expected text in that encoding"
+        ) from None
     lines = text.splitlines(keepends=True)
     if not text.strip():
         raise ValueError(f"{name}: found an empty file; expected a header and rows")

@@ -96,8 +96,14 @@ def test_files_without_content(tmp_path):
     twice = written(tmp_path, HEADER + ",clip", GOOD[0] + ",a")
     refused(f"{twice}, line 1, column 'clip': found twice", read, twice)
     binary = tmp_path / "binary.csv"
-    binary.write_bytes(b"clip,\xff\xfe\x00")
-    refused("binary.csv: found byte 5 that is no UTF-8", read, binary)
+    binary.write_bytes(b"clip,\na,\xff\xfe\x00")
+    refused("binary.csv, line 2: found the byte 0xff, which is no UTF-8", read, binary)
+
+
+def test_a_decimal_comma_is_told(tmp_path):
+    file = written(tmp_path, HEADER.replace(",", ";"), GOOD[0].replace(",", ";").rsplit(";", 1)[0] + ";0,5")
+    refused("found '0,5'; expected a finite number", read, file)
+    assert "decimal point" in refused("line 2, column 'value'", read, file)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
