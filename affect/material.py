@@ -1,7 +1,7 @@
 """From tidy tables to the arrays of problems P1 and P2: the same last seconds of every clip.
 
 A second's rating is the mean of the samples in it and of nothing else, so that holding out a second holds out
-all that is known of it.
+all that is known of it. Seconds are those of `affect.annotations.seconds.second_of`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from affect.agreement.clips import levels
+from affect.annotations.seconds import second_of
 from affect.problems import P1Data, P2Data, median
 
-__all__ = ["Cube", "Material", "complete", "cube", "is_high_of", "p1_data", "p2_data"]
+__all__ = [
+    "Cube",
+    "Material",
+    "complete",
+    "cube",
+    "feature_cube",
+    "is_high_of",
+    "labelled",
+    "no_p2",
+    "p1_data",
+    "p2_data",
+]
 
 Floats = NDArray[np.float64]
 
@@ -63,26 +76,27 @@ def cube(
     >>> cube(traces, clips, "crowd", "arousal", 3).values[:, :, 0]
     array([[6., 7., 8.]])
     """
-    names = np.asarray(clips["clip"], dtype=str)
-    lengths = np.floor(np.asarray(clips["length"], dtype=float)).astype(int)
-    short = names[lengths < seconds]
-    if len(short):
-        raise ValueError(f"clips: found {short[0]!r} of less than {seconds} s; expected at least as many")
     wanted = (traces["population"] == population) & (traces["dimension"] == dimension)
-    chosen = traces.loc[wanted & traces["clip"].isin(names)]
-    raters = np.unique(np.asarray(chosen["rater"], dtype=str))
-    position = pd.Index(names).get_indexer(pd.Index(chosen["clip"].astype(str)))
-    rater = np.searchsorted(raters, np.asarray(chosen["rater"], dtype=str))
-    second = np.floor(chosen["time"].to_numpy(float)).astype(int) - (lengths - seconds)[position]
-    value = chosen["value"].to_numpy(float)
-    inside = (second >= 0) & (second < seconds) & ~np.isnan(value)
-    shape = (len(names), seconds, len(raters))
-    where = np.ravel_multi_index((position[inside], second[inside], rater[inside]), shape)
-    count = np.bincount(where, minlength=int(np.prod(shape)))
-    total = np.bincount(where, weights=value[inside], minlength=int(np.prod(shape)))
-    values = np.full(len(count), np.nan)
-    values[count > 0] = total[count > 0] / count[count > 0]
-    return Cube(values.reshape(shape), names, raters)
+    chosen = _last_seconds(traces[wanted & traces["value"].notna()], clips, seconds)
+    names = np.asarray(clips["clip"], dtype=str)
+    raters = np.unique(np.asarray(traces.loc[wanted & traces["clip"].isin(names), "rater"], dtype=str))
+    means = (
+        chosen.assign(rater=chosen["rater"].astype(str)).groupby(["clip", "time", "rater"])["value"].mean()
+    )
+    every = pd.MultiIndex.from_product([names, range(seconds), raters])
+    return Cube(means.reindex(every).to_numpy(float).reshape(len(names), seconds, len(raters)), names, raters)
+
+
+def _last_seconds(table: pd.DataFrame, clips: pd.DataFrame, seconds: int) -> pd.DataFrame:
+    """Rows of the last seconds of these clips, ``time`` being whole seconds since the first of them."""
+    start = dict(zip(clips["clip"].astype(str), second_of(clips["length"]) - seconds, strict=True))
+    short = [clip for clip, first in start.items() if first < 0]
+    if short:
+        raise ValueError(f"clips: found {short[0]!r} of less than {seconds} s; expected at least as many")
+    clip = table["clip"].astype(str)
+    table = table.assign(clip=clip)[clip.isin(list(start))]
+    time = second_of(table["time"]) - table["clip"].map(start).astype(int)
+    return table.assign(time=time)[(time >= 0) & (time < seconds)]
 
 
 def complete(ratings: Cube) -> tuple[Floats, NDArray[np.int_], NDArray[np.str_]]:
@@ -107,10 +121,23 @@ def complete(ratings: Cube) -> tuple[Floats, NDArray[np.int_], NDArray[np.str_]]
     return np.array(rows).reshape(-1, len(seconds)), np.array(clips, dtype=int), np.array(raters, dtype=str)
 
 
+def labelled(clips: pd.DataFrame | None) -> bool:
+    """Whether the quadrant of every clip is known."""
+    return clips is not None and "quadrant" in clips and bool((clips["quadrant"].fillna("") != "").all())
+
+
 def is_high_of(clips: pd.DataFrame, dimension: str) -> NDArray[np.bool_]:
-    """The static label of each clip, from its quadrant such as HALV."""
-    letter = 0 if dimension == "arousal" else 2
-    return np.array([quadrant[letter] == "H" for quadrant in clips["quadrant"]])
+    """The static label of each clip, from its quadrant such as HALV.
+
+    Raises
+    ------
+    ValueError
+        The quadrant of a clip is not known (see `labelled`).
+    """
+    if not labelled(clips):
+        raise ValueError("clips, column 'quadrant': found none, or an empty one; expected that of every clip")
+    of_clip = levels(clips[["clip", "quadrant"]].assign(dimension=dimension))
+    return np.asarray(of_clip.str.startswith("H"), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -144,19 +171,15 @@ class Material:
 
 def feature_cube(features: pd.DataFrame, clips: pd.DataFrame, names: Sequence[str], seconds: int) -> Floats:
     """Descriptors of the last seconds of all clips; the mean where a second has several rows."""
-    lengths = dict(zip(clips["clip"].astype(str), np.floor(clips["length"]).astype(int), strict=True))
-    second = np.floor(features["time"].to_numpy(float)).astype(int)
-    means = features.assign(time=second, clip=features["clip"].astype(str)).groupby(["clip", "time"])
-    table = means[list(names)].mean()
-    wanted = [(clip, n - seconds + k) for clip, n in lengths.items() for k in range(seconds)]
-    found = table.reindex(pd.MultiIndex.from_tuples(wanted))
-    missing = found.isna().any(axis=1)
+    means = _last_seconds(features, clips, seconds).groupby(["clip", "time"])[list(names)].mean()
+    start = second_of(clips["length"]) - seconds
+    found = means.reindex(pd.MultiIndex.from_product([clips["clip"].astype(str), range(seconds)]))
+    missing = found.isna().any(axis=1).to_numpy()
     if missing.any():
-        clip, time = found.index[int(np.argmax(missing))]
-        raise ValueError(
-            f"features: found no complete row of clip {clip!r} at {time} s; expected one a second"
-        )
-    return np.asarray(found.to_numpy(float).reshape(len(lengths), seconds, len(names)))
+        t, second = divmod(int(np.argmax(missing)), seconds)
+        where = f"clip {str(clips['clip'].iloc[t])!r} at {start[t] + second} s"
+        raise ValueError(f"features: found no complete row of {where}; expected one a second")
+    return np.asarray(found.to_numpy(float).reshape(len(clips), seconds, len(names)))
 
 
 def p1_data(
@@ -187,10 +210,37 @@ def p1_data(
     )
 
 
-def p2_data(material: Material, dimension: str) -> P2Data:
-    """The arrays of P2 for one dimension."""
+def no_p2(material: Material, dimension: str) -> str:
+    """Why there is no P2 for one dimension; empty if there is."""
     if material.evaluation_clips is None:
-        raise ValueError("evaluation: found none; expected the ratings of an Eval set, which P2 is about")
+        return "there are no ratings of an Eval set, which P2 is about"
+    for name, clips in (("Val", material.clips), ("Eval", material.evaluation_clips)):
+        if not labelled(clips):
+            return f"the quadrant of some clip of {name} is not known"
+    if dimension not in material.evaluation:
+        return "nobody rated it in Eval"
+    for name, ratings, least in (
+        ("the crowd", material.ratings["crowd", dimension], 2),
+        ("the experts", material.ratings["expert", dimension], 1),
+        ("Eval", material.evaluation[dimension], 1),
+    ):
+        found = len(np.unique(complete(ratings)[2]))
+        if found < least:
+            return f"{found} of the raters of {name} have a complete annotation; at least {least} must"
+    return ""
+
+
+def p2_data(material: Material, dimension: str) -> P2Data:
+    """The arrays of P2 for one dimension.
+
+    Raises
+    ------
+    ValueError
+        There is no P2, for the reason that `no_p2` gives.
+    """
+    reason = no_p2(material, dimension)
+    if reason or material.evaluation_clips is None:
+        raise ValueError(f"evaluation: found no P2 for {dimension}: {reason}; expected the data of both sets")
     crowd, crowd_clips, crowd_raters = complete(material.ratings["crowd", dimension])
     expert, expert_clips, expert_raters = complete(material.ratings["expert", dimension])
     evaluation, evaluation_clips, _ = complete(material.evaluation[dimension])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,22 +28,68 @@ MAX_ITER = 100_000
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a design with their targets: 1-D with ``tasks``, or 2-D with one task a column."""
+    """Rows of a design with their targets: 1-D with ``tasks``, or 2-D with one task a column.
+
+    Attributes
+    ----------
+    X : ndarray of shape (rows, descriptors)
+    y : ndarray of shape (rows,) or (rows, tasks)
+    tasks : ndarray of int, optional
+        The task of each row, from 0.
+    n_tasks : int, optional
+        How many tasks there are, whether they have rows or not; by default up to the last that has.
+    """
 
     X: Floats
     y: Floats
     tasks: NDArray[np.int_] | None = None
+    n_tasks: int | None = None
+
+    @property
+    def universe(self) -> int:
+        """How many tasks there are: what is left out of some rows never moves the others' labels."""
+        if self.n_tasks is not None:
+            return self.n_tasks
+        return int(self.y.shape[1] if self.tasks is None else self.tasks.max(initial=-1) + 1)
 
     def take(self, index: NDArray[Any]) -> Rows:
         """Only some rows."""
-        return Rows(self.X[index], self.y[index], None if self.tasks is None else self.tasks[index])
+        if self.tasks is None:
+            return Rows(self.X[index], self.y[index])
+        return Rows(self.X[index], self.y[index], self.tasks[index], self.universe)
 
     def and_(self, other: Rows) -> Rows:
         """The rows of both."""
-        tasks = None
-        if self.tasks is not None and other.tasks is not None:
-            tasks = np.concatenate([self.tasks, other.tasks])
-        return Rows(np.concatenate([self.X, other.X]), np.concatenate([self.y, other.y]), tasks)
+        X, y = np.concatenate([self.X, other.X]), np.concatenate([self.y, other.y])
+        if self.tasks is None or other.tasks is None:
+            return Rows(X, y)
+        tasks = np.concatenate([self.tasks, other.tasks])
+        return Rows(X, y, tasks, max(self.universe, other.universe))
+
+    def indicators(self, levels: Floats) -> Rows:
+        """A task for every task and level, in this order: 1 where the target is nearest to the level, else 0.
+
+        Each row stands once a level. Of two levels equally near, the target is of the lower.
+
+        Examples
+        --------
+        >>> rows = Rows(np.ones((2, 1)), np.array([0.9, -0.2]), np.array([0, 1]))
+        >>> encoded = rows.indicators(np.array([-1.0, 0.0, 1.0]))
+        >>> encoded.tasks.tolist(), encoded.y.astype(int).tolist()
+        ([0, 1, 2, 3, 4, 5], [0, 0, 1, 0, 1, 0])
+        """
+        if self.tasks is None:
+            raise ValueError(
+                "rows: found no task labels; expected them, to tell the levels of each task apart"
+            )
+        each = np.arange(len(levels))
+        level = np.abs(self.y[:, None] - levels).argmin(axis=1)
+        return Rows(
+            np.repeat(self.X, len(levels), axis=0),
+            (level[:, None] == each).astype(float).ravel(),
+            (self.tasks[:, None] * len(levels) + each).ravel(),
+            self.universe * len(levels),
+        )
 
 
 @dataclass(frozen=True)
@@ -73,14 +119,16 @@ class Method:
 
 
 class _TaskMeans:
-    """The mean of the training labels of every task."""
+    """The mean of the training labels of every task; if it has none 0, as of models without intercept."""
 
-    def fit(self, X: Floats, y: Floats, tasks: NDArray[np.int_] | None = None) -> _TaskMeans:
-        if tasks is None:
-            self.intercept_ = y.mean(axis=0)
+    def fit(self, rows: Rows) -> _TaskMeans:
+        if rows.tasks is None:
+            self.intercept_ = rows.y.mean(axis=0)
         else:
-            self.intercept_ = np.array([y[tasks == t].mean() for t in np.unique(tasks)])
-        self.coef_ = np.zeros((len(self.intercept_), X.shape[1]))
+            total = np.bincount(rows.tasks, weights=rows.y, minlength=rows.universe)
+            count = np.bincount(rows.tasks, minlength=rows.universe)
+            self.intercept_ = total / np.maximum(count, 1)
+        self.coef_ = np.zeros((rows.universe, rows.X.shape[1]))
         return self
 
 
@@ -119,6 +167,18 @@ class Fit:
         return every if tasks is None else every[np.arange(len(X)), tasks]
 
 
+def standardisation(X: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each column; of a constant one, the constant and 1.
+
+    The mean of N numbers is known up to N eps max|x|: a column that varies less than that is constant, as far
+    as its deviations from the mean can tell. Divided by what rounding left, it would be huge elsewhere.
+    """
+    low, high, spread = X.min(axis=0), X.max(axis=0), X.std(axis=0)
+    rounding = len(X) * np.finfo(float).eps * np.maximum(np.abs(low), np.abs(high))
+    constant = (high - low <= rounding) | (spread == 0)  # the square of a tiny spread may be 0
+    return np.where(constant, low, X.mean(axis=0)), np.where(constant, 1.0, spread)
+
+
 def fit(
     method: Method,
     weight: float,
@@ -128,6 +188,7 @@ def fit(
     tol: float = 1e-6,
     standardise: bool = True,
     start: Any = None,
+    levels: Floats | None = None,
 ) -> tuple[Fit, Any]:
     """Fit a method, and say with what proof.
 
@@ -144,6 +205,10 @@ def fit(
         Whether descriptors are taken to mean 0 and deviation 1, by all the rows given to the method.
     start : estimator, optional
         One that was fitted to the same rows at another weight, to go on from.
+    levels : ndarray, optional
+        If given, indicators of these levels are fitted (`Rows.indicators`) and the model predicts the
+        expected level: scores are taken for probabilities, ``sum_c levels[c] x'w_(t,c)``. Levels that are
+        symmetric around 0 need no score to be normalised: what all of a clip's scores share drops out.
 
     Returns
     -------
@@ -160,26 +225,45 @@ def fit(
     D = rows.X.shape[1]
     centre, scale = np.zeros(D), np.ones(D)
     if standardise:
-        seen = rows.X if guide is None else np.concatenate([rows.X, guide.X])
-        centre, spread = seen.mean(axis=0), seen.std(axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
-    arguments: dict[str, Any] = {} if rows.tasks is None else {"tasks": rows.tasks}
-    if guide is not None:
-        arguments |= {"X_expert": (guide.X - centre) / scale, "y_expert": guide.y}
-        if guide.tasks is not None:
-            arguments["tasks_expert"] = guide.tasks
+        centre, scale = standardisation(rows.X if guide is None else np.concatenate([rows.X, guide.X]))
+
+    def prepared(part: Rows) -> Rows:
+        scaled = replace(part, X=(part.X - centre) / scale)
+        return scaled if levels is None else scaled.indicators(levels)
+
+    rows, guide = prepared(rows), None if guide is None else prepared(guide)
     model = method.build(weight)
     if isinstance(model, _TaskMeans):
-        model.fit(rows.X, rows.y, rows.tasks)
-        return Fit(model.coef_, model.intercept_, 1.0, None), model
-    if start is not None:
-        model = start.set_params(**model.get_params())
-    model.set_params(tol=tol, max_iter=MAX_ITER, warm_start=True)
+        model.fit(rows)
+        coef, intercept, zeros, certificate = model.coef_, model.intercept_, 1.0, None
+    else:
+        if start is not None:
+            model = start.set_params(**model.get_params())
+        model.set_params(tol=tol, max_iter=MAX_ITER, warm_start=True)
+        _train(model, rows, guide)
+        coef = model.coef_ / scale
+        intercept = -coef @ centre
+        zeros, certificate = float((model.coef_ == 0).mean()), model.certificate_
+    if levels is not None:
+        coef = np.einsum("c,tcd->td", levels, coef.reshape(-1, len(levels), D))
+        intercept = intercept.reshape(-1, len(levels)) @ levels
+    return Fit(coef, intercept, zeros, certificate), model
+
+
+def _train(model: Any, rows: Rows, guide: Rows | None) -> None:
+    """Fit an estimator to rows, all tasks being there even if some have no rows."""
+    arguments: dict[str, Any] = {}
+    if guide is not None:
+        arguments = {"X_expert": guide.X, "y_expert": guide.y}
+    if rows.tasks is not None:
+        n_tasks = rows.universe if guide is None else max(rows.universe, guide.universe)
+        model.set_params(task_labels=np.arange(n_tasks))
+        arguments["tasks"] = rows.tasks
+        if guide is not None:
+            arguments["tasks_expert"] = guide.tasks
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the certificate says it, and is kept
-        model.fit((rows.X - centre) / scale, rows.y, **arguments)
-    coef = model.coef_ / scale
-    return Fit(coef, -coef @ centre, float((model.coef_ == 0).mean()), model.certificate_), model
+        model.fit(rows.X, rows.y, **arguments)
 
 
 def proof(certificate: Certificate | None) -> dict[str, Any] | None:
@@ -210,6 +294,7 @@ def select(
     tol: float = 1e-4,
     judge: str = "own",
     standardise: bool = True,
+    levels: Floats | None = None,
 ) -> tuple[float, dict[str, Any]]:
     """Choose the first weight by cross-validation on the training rows.
 
@@ -223,6 +308,8 @@ def select(
         Sum of losses over rows.
     judge : {"own", "crowd"}
         Whose held-out labels decide: the experts' for a method that is given experts, or always the crowd's.
+    levels : ndarray, optional
+        As of `fit`; held-out labels are never rounded to levels.
 
     Returns
     -------
@@ -246,7 +333,9 @@ def select(
         count += judged.y.size
         training, start = crowd.take(~held), None
         for k, weight in enumerate(order):
-            model, start = fit(method, weight, training, guide, tol=tol, standardise=standardise, start=start)
+            model, start = fit(
+                method, weight, training, guide, tol=tol, standardise=standardise, start=start, levels=levels
+            )
             totals[k] += loss(model, judged)
             certificate = model.certificate
             if certificate is not None:

@@ -7,6 +7,7 @@ cross-validation as everywhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,17 @@ from numpy.typing import NDArray
 
 from affect.material import Material, complete, is_high_of
 from affect.methods import METHODS, Fit, Method, Rows, fit, proof, select
-from affect.problems import Protocol, indicator, is_high, rows_of, squared_error, time_folds
+from affect.problems import (
+    Protocol,
+    group_folds,
+    indicator,
+    is_high,
+    misclassified,
+    rows_of,
+    squared_error,
+    stream,
+    time_folds,
+)
 from fista import SRMTL
 from fista.graphs import from_labels
 
@@ -35,10 +46,12 @@ def _methods(names: Sequence[str], labels: Sequence[Any] | None = None) -> list[
     return [related if method.name == "SR MTL" else method for method in chosen]
 
 
-def _deal(n: int, protocol: Protocol, seed: int) -> list[NDArray[np.bool_]]:
-    """Masks of random folds of n rows."""
-    parts = np.array_split(np.random.default_rng(seed).permutation(n), protocol.n_folds)
-    return [np.isin(np.arange(n), part) for part in parts]
+def _classes(high: NDArray[np.bool_]) -> list[str]:
+    """What columns of `indicator` are related by: class of the column and class of its clip.
+
+    So columns of one class, of clips of that class, are related; and so are the empty ones, among themselves.
+    """
+    return [f"{column}{clip}" for clip in high for column in (False, True)]
 
 
 def _fitted(
@@ -90,13 +103,8 @@ def experts_as_tasks(material: Material, dimension: str, seed: int, protocol: Pr
     names, tasks = np.unique(raters, return_inverse=True)
     labels = np.where(is_high_of(material.clips, dimension), 1.0, -1.0)
     data = Rows(rows, labels[clips], tasks)
-    # A fold is of clips: with twelve rows a task, dealing rows would leave some tasks without any.
-    folds = [
-        np.isin(clips, part)
-        for part in np.array_split(
-            np.random.default_rng(seed).permutation(len(labels)), min(protocol.n_folds, len(labels))
-        )
-    ]
+    # A fold is of clips: a second opinion on a clip would tell its label.
+    folds = group_folds(clips, protocol.n_folds, stream(seed, "figure 3", 0))
     record: dict[str, Any] = {"tasks": names.tolist(), "methods": {}}
     for method in _methods(BASELINES[:4]):
         _, record["methods"][method.name] = _fitted(
@@ -111,8 +119,7 @@ def clips_as_tasks(
     """Table 6 and Figure 4: columns for clip and class, the ratings of each second as features.
 
     SR-MTL's graph relates the clips of equal static label. The figure shows of each clip the column of its
-    own
-    class (the other is 0).
+    own class (the other is 0).
 
     Returns
     -------
@@ -122,16 +129,10 @@ def clips_as_tasks(
     X, clips, _ = complete(material.ratings[population, dimension])
     high = is_high_of(material.clips, dimension)
     data = Rows(X, indicator(clips, high))
-
-    def wrong(model: Fit, rows: Rows) -> float:
-        truth = rows.y.reshape(len(rows.y), -1, 2).sum(axis=1)[:, 1] > 0
-        return float((is_high(model.predict(rows.X), protocol.rule) != truth).sum() * rows.y.shape[1])
-
-    # Columns of one class, of clips of that class, are related; so are the empty ones, among themselves.
-    labels = [f"{c}{h}" for h in high for c in (False, True)]
-    folds = _deal(len(X), protocol, seed)
+    wrong = partial(misclassified, rule=protocol.rule)
+    folds = group_folds(np.arange(len(X)), protocol.n_folds, stream(seed, "table 6", 0))
     record: dict[str, Any] = {"tasks": list(material.clips["clip"]), "methods": {}}
-    for method in _methods(BASELINES, labels):
+    for method in _methods(BASELINES, _classes(high)):
         model, result = _fitted(method, data, folds, wrong, protocol, standardise=False)
         result["accuracy"] = float((is_high(model.predict(X), protocol.rule) == high[clips]).mean())
         _own_class_only(result, high)
@@ -155,18 +156,13 @@ def descriptors_of_clips(
     data = Rows(X.reshape(-1, X.shape[2]), indicator(clips, high))
     seconds = np.tile(np.arange(X.shape[1]), len(X))
     folds = [np.isin(seconds, block) for block in time_folds(np.arange(X.shape[1]), protocol.n_folds)]
-
-    def error(model: Fit, rows: Rows) -> float:
-        return float(((model.predict(rows.X) - rows.y) ** 2).sum())
-
-    labels = [f"{c}{h}" for h in high for c in (False, True)]
     record: dict[str, Any] = {
         "tasks": list(material.clips["clip"]),
         "features": list(material.names[modality]),
         "methods": {},
     }
-    for method in _methods(BASELINES[1:], labels):
-        _, result = _fitted(method, data, folds, error, protocol, standardise=True)
+    for method in _methods(BASELINES[1:], _classes(high)):
+        _, result = _fitted(method, data, folds, squared_error, protocol, standardise=True)
         _own_class_only(result, high)
         record["methods"][method.name] = result
     return record

@@ -21,6 +21,7 @@ from affect.problems import (
     solve_p1,
     solve_p2,
     squared_error,
+    stream,
     time_folds,
 )
 from fista import SRMTL, MTLasso
@@ -251,12 +252,150 @@ def test_folds_of_time_are_blocks_that_share_nothing(n):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"folds": "clips"}, {"judge": "me"}, {"rule": "mean"}, {"runs": 0}, {"seconds": 20}, {"n_folds": 1}],
+    [
+        {"folds": "clips"},
+        {"judge": "me"},
+        {"rule": "mean"},
+        {"targets": "classes"},
+        {"runs": 0},
+        {"seconds": 20},
+        {"n_folds": 1},
+        {"n_levels": 1},
+    ],
 )
 def test_wrong_protocols_are_named(wrong):
     (name,) = wrong
     with pytest.raises(ValueError, match=f"^{name}: found"):
         Protocol(**wrong)
+
+
+def test_numbers_of_a_protocol_are_whole():
+    with pytest.raises(TypeError, match=r"^runs: found 1.5; expected an integer"):
+        Protocol(runs=1.5)
+
+
+def given_to_select(monkeypatch, solve, *arguments, **options):
+    """The folds and options that a problem hands over, and its record."""
+    seen = []
+
+    def spy(method, crowd, expert, folds, loss, **kept):
+        seen.append((folds, kept))
+        return 1.0, {"losses": {}, "fits": []}
+
+    with monkeypatch.context() as patch:
+        patch.setattr("affect.problems.select", spy)
+        record = solve(*arguments, methods=[BY_NAME["Lasso"]], **options)
+    ((folds, kept),) = seen
+    return [np.array(held) for held, _ in folds], kept, record
+
+
+@pytest.mark.parametrize("judge", ["own", "crowd"])
+@pytest.mark.parametrize("targets", ["ratings", "levels"])
+def test_the_protocol_says_who_judges_and_what_is_fitted(monkeypatch, judge, targets):
+    protocol = Protocol(judge=judge, targets=targets, n_levels=3, grid=(7.0,), fold_tol=0.5)
+    _, kept, _ = given_to_select(monkeypatch, solve_p1, data(), CELL, 0, 0, protocol)
+    levels = kept.pop("levels")
+    assert kept == {"judge": judge, "grid": (7.0,), "tol": 0.5}
+    assert levels is None if targets == "ratings" else levels.tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_snippet_folds_and_few_are_of_the_seed_and_the_run(monkeypatch):
+    protocol = Protocol(folds="random", few=4)
+    found = {
+        (seed, run): given_to_select(monkeypatch, solve_p1, data(), CELL, run, seed, protocol)
+        for seed in range(2)
+        for run in range(2)
+    }
+    assert len({tuple(record["held_out"]) for _, _, record in found.values()}) > 1
+    assert len({tuple(record["few"]) for _, _, record in found.values()}) == 4
+    assert len({np.array(folds, dtype=object).tobytes() for folds, _, _ in found.values()}) == 4
+    again = given_to_select(monkeypatch, solve_p1, data(), CELL, 1, 1, protocol)
+    assert again[2]["held_out"] == found[1, 1][2]["held_out"]
+    np.testing.assert_array_equal(again[0], found[1, 1][0])
+
+
+def test_every_seed_has_its_snippet():
+    methods = [BY_NAME["mean"]]
+    held = [solve_p1(data(), CELL, 0, seed, methods=methods)["held_out"][0] for seed in range(8)]
+    assert len(set(held)) > 2
+
+
+def test_folds_do_not_depend_on_how_many_experts_there_are(monkeypatch):
+    many = data()
+    fewer = replace(many, experts={"arousal": many.experts["arousal"][..., :5]})
+    protocol = Protocol(folds="random")
+    one, two = (given_to_select(monkeypatch, solve_p1, d, CELL, 0, 3, protocol) for d in (many, fewer))
+    assert one[2]["few"] != two[2]["few"]
+    np.testing.assert_array_equal(one[0], two[0])
+
+
+def test_streams_are_apart():
+    names = [("snippet", 0), ("folds", 0), ("few", 0), ("few", 1), ("few", 0, 0), ("figure 3", 0)]
+    plain = [np.random.default_rng(entropy).random() for entropy in (5, [5, 0], [5, 1])]
+    assert plain[0] == plain[1]  # why they are not made like that
+    assert len({*plain, *(stream(5, *name).random() for name in names), stream(6, "few", 0).random()}) == 9
+    assert stream(5, "few", 1).random() == stream(5, "few", 1).random()
+
+
+def test_eg_mtl_7_knows_only_its_few_experts():
+    protocol = Protocol(few=3, grid=(1.0, 10.0))
+    methods = [BY_NAME["EG-MTL"], BY_NAME["EG-MTL (7)"]]
+    before = solve_p1(data(), CELL, 0, 0, protocol, methods)
+    assert len(before["few"]) == 3
+    assert not before["few_are_all"]
+    changed = data()
+    others = np.setdiff1d(np.arange(RATERS), before["few"])
+    changed.experts["arousal"][..., others] += 5.0
+    after = solve_p1(changed, CELL, 0, 0, protocol, methods)
+    for key in ("weight", "zeros", "proof", "weight_error", "rmse_truth", "cross_validation"):
+        assert after["methods"]["EG-MTL (7)"][key] == before["methods"]["EG-MTL (7)"][key]
+    assert after["methods"]["EG-MTL"]["proof"] != before["methods"]["EG-MTL"]["proof"]
+    assert solve_p1(data(), CELL, 0, 0, Protocol(few=RATERS), [BY_NAME["mean"]])["few_are_all"]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_a_clip_that_a_population_did_not_rate_stays_a_task(method):
+    """Clip 1 by neither, the last by the experts alone, and the first by the crowd alone."""
+    d = data()
+    d.crowd["arousal"][[1, 3]] = np.nan
+    d.experts["arousal"][[0, 1]] = np.nan
+    result = solve_p1(d, CELL, 0, 0, Protocol(grid=(1.0,)), [method])["methods"][method.name]
+    assert np.isfinite(
+        [result["rmse"], result["rmse_crowd"], result["rmse_truth"], result["weight_error"]]
+    ).all()
+
+
+def test_what_nobody_rated_judges_nothing():
+    """Nobody of the crowd rated the back half, where the snippet is."""
+    d = data()
+    d.crowd["arousal"][:, 25:] = np.nan
+    result = solve_p1(d, CELL, 0, 0, methods=[BY_NAME["SR MTL"]])["methods"]["SR MTL"]
+    assert np.isnan(result["rmse_crowd"])
+    assert np.isfinite([result["rmse"], result["rmse_truth"]]).all()
+
+
+@pytest.mark.parametrize("who", ["crowd", "experts"])
+def test_without_any_rating_there_is_no_p1(who):
+    d = data()
+    getattr(d, who)["arousal"][:] = np.nan
+    with pytest.raises(ValueError, match=f"^{who}: found no rating of arousal"):
+        solve_p1(d, CELL, 0, 0, methods=[BY_NAME["EG-MTL"]])
+
+
+def test_levels_are_for_fitting_and_ratings_for_judging():
+    """The mean of the levels of the training seconds, against the experts' medians as they are."""
+    d = data()
+    for array in (d.crowd["arousal"], d.experts["arousal"]):
+        array /= 5.0
+    record = solve_p1(d, CELL, 0, 0, Protocol(targets="levels"), [BY_NAME["mean"], BY_NAME["EG-MTL"]])
+    held = np.isin(np.arange(SECONDS), record["held_out"])
+    rounded = np.clip(np.round(2 * d.crowd["arousal"]) / 2, -1, 1)
+    level = rounded[:, ~held].mean(axis=1, keepdims=True)
+    experts = np.median(d.experts["arousal"], axis=-1)
+    rmse = np.sqrt(((experts - level)[:, held] ** 2).mean())
+    assert record["methods"]["mean"]["rmse"] == pytest.approx(rmse, rel=1e-12)
+    assert record["methods"]["EG-MTL"]["proof"]["converged"]
+    assert record["methods"]["EG-MTL"]["rmse"] < 0.8 * rmse
 
 
 # -- P2 ----------------------------------------------------------------------------------------------
@@ -337,6 +476,69 @@ def test_a_rater_is_never_in_training_and_validation_at_once():
     assert np.array_equal(np.sum(folds_seen, axis=0), np.ones(len(d.crowd)))
     for held in folds_seen:
         assert not set(d.crowd_raters[held]) & set(d.crowd_raters[~held])
+
+
+def test_p2_folds_and_few_are_of_the_seed_and_the_run(monkeypatch):
+    found = [
+        given_to_select(monkeypatch, solve_p2, annotations(), run, seed, Protocol(few=3))
+        for seed in range(2)
+        for run in range(2)
+    ]
+    assert len({tuple(record["few"]) for _, _, record in found}) == 4
+    assert len({np.array(folds).tobytes() for folds, _, _ in found}) == 4
+    fewer = given_to_select(monkeypatch, solve_p2, annotations(n=9), 1, 1, Protocol(few=3))
+    assert fewer[2]["few"] == found[3][2]["few"]
+
+
+def test_p2_of_eg_mtl_7_knows_only_its_few_experts():
+    d, protocol = annotations(), Protocol(few=2)
+    methods = [BY_NAME["EG-MTL"], BY_NAME["EG-MTL (7)"]]
+    before = solve_p2(d, 0, 0, protocol, methods)
+    others = ~np.isin(d.expert_raters.astype(str), before["few"])
+    assert others.sum() == 6 * 4
+    changed = replace(d, experts=np.where(others[:, None], -3 * d.experts, d.experts))
+    after = solve_p2(changed, 0, 0, protocol, methods)
+    assert after["methods"]["EG-MTL (7)"] == before["methods"]["EG-MTL (7)"]
+    assert after["methods"]["EG-MTL"]["proof"] != before["methods"]["EG-MTL"]["proof"]
+    assert solve_p2(d, 0, 0, Protocol(few=8), [BY_NAME["mean"]])["few_are_all"]
+
+
+@pytest.mark.parametrize("raters", [2, 3])
+def test_p2_has_no_more_folds_than_raters(raters):
+    result = solve_p2(annotations(n=raters), 0, 0, methods=[BY_NAME["Lasso"]])["methods"]["Lasso"]
+    assert len(result["cross_validation"]["fits"]) == raters * 4
+    assert result["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"crowd_raters": np.zeros(48, dtype=int)}, "crowd_raters: found 1 .* at least 2"),
+        ({"expert_raters": np.zeros(0, dtype=int)}, "expert_raters: found 0"),
+        ({"evaluation": np.zeros((0, 30))}, "evaluation: found 0"),
+    ],
+)
+def test_p2_without_raters_is_named(change, name):
+    with pytest.raises(ValueError, match=f"^{name}"):
+        solve_p2(replace(annotations(), **change), 0, 0)
+
+
+def test_of_equals_low():
+    assert is_high(np.array([[0.5, 0.5, 0.25, 0.25]]), "sum").tolist() == [False]
+    assert is_high(np.array([[0.5, 0.5, 0.25, 0.25]]), "max").tolist() == [False]
+    # One annotation of each clip tends up, one down: a clip of a tie is low.
+    rows = np.array([2.0, -2.0, 2.0, -2.0])[:, None] * np.ones((1, 30))
+    tie = replace(
+        annotations(),
+        evaluation=rows,
+        evaluation_clips=np.array([0, 0, 1, 1]),
+        evaluation_high=np.array([1, 0]) > 0,
+    )
+    result = solve_p2(tie, 0, 0, methods=[BY_NAME["MT-Lasso"]])["methods"]["MT-Lasso"]
+    assert result["accuracy"] == 0.5
+    assert result["clip_accuracy"] == 0.5
+    high = replace(tie, evaluation_high=np.array([True, True]))
+    assert solve_p2(high, 0, 0, methods=[BY_NAME["MT-Lasso"]])["methods"]["MT-Lasso"]["clip_accuracy"] == 0.0
 
 
 def test_the_two_rules():

@@ -1,13 +1,16 @@
 """Jobs and their files: an interruption costs nothing, changes nothing, and results never mix."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from affect.claims import IN_PAPER, claims, losses
 from affect.material import Cube, Material
@@ -19,7 +22,9 @@ from affect.study import (
     code_hash,
     data_hash,
     fingerprint,
+    jobs,
     p1_jobs,
+    remarks,
     run,
     settings_of,
     write_whole,
@@ -104,8 +109,6 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path):
 
 def material(data):
     clips = np.array(["a", "b", "c"])
-    import pandas as pd
-
     ratings = {
         ("crowd", "arousal"): Cube(data.crowd["arousal"][..., None], clips, np.array(["x"])),
         ("expert", "arousal"): Cube(data.experts["arousal"], clips, np.array([f"e{k}" for k in range(8)])),
@@ -129,6 +132,170 @@ def test_results_belong_to_data_protocol_seed_and_code():
     ]
     assert len({first, *map(fingerprint, others)}) == 6
     assert len(data_hash(plain)) == len(code_hash()) == 64
+
+
+def renamed(cube, clips=None, raters=None, values=None):
+    return Cube(
+        cube.values if values is None else values,
+        cube.clips if clips is None else np.array(clips),
+        cube.raters if raters is None else np.array(raters),
+    )
+
+
+def whole(val=("HAHV", "LALV", "HALV"), test=("HAHV", "LALV", "HALV"), crowd=3):
+    """Val and Eval of three clips; quadrants as given, None: no such column."""
+    rng = np.random.default_rng(0)
+    clips = np.array(["a", "b", "c"])
+
+    def table(quadrants):
+        plain = pd.DataFrame({"clip": clips, "length": 50.0})
+        return plain if quadrants is None else plain.assign(quadrant=quadrants)
+
+    def rated(n, name):
+        return Cube(rng.uniform(-1, 1, (3, 50, n)), clips, np.array([f"{name}{k}" for k in range(n)]))
+
+    ratings = {("crowd", "arousal"): rated(crowd, "c"), ("expert", "arousal"): rated(8, "e")}
+    return Material(
+        table(val),
+        ratings,
+        {"audio": rng.standard_normal((3, 50, 4))},
+        {"audio": list("wxyz")},
+        table(test),
+        {"arousal": rated(4, "s")},
+    )
+
+
+def test_the_hash_is_of_everything_that_the_jobs_are_given():
+    one = whole()
+    features, evaluation = one.features["audio"].copy(), one.evaluation["arousal"].values.copy()
+    features[0, 0, 0] += 1e-12
+    evaluation[0, 0, 0] += 1e-12
+    crowd, students = one.ratings["crowd", "arousal"], one.evaluation["arousal"]
+    truth = P1Data({}, {}, {}, {"arousal": np.zeros((3, 50))})
+    changed = [
+        (replace(one, features={"audio": features}), None),
+        (replace(one, clips=one.clips.assign(quadrant="HAHV")), None),
+        (replace(one, evaluation_clips=one.clips.assign(quadrant="HAHV")), None),
+        (replace(one, evaluation={"arousal": renamed(students, values=evaluation)}), None),
+        (replace(one, evaluation={"arousal": renamed(students, raters=list("wxyz"))}), None),
+        (
+            replace(one, ratings=one.ratings | {("crowd", "arousal"): renamed(crowd, clips=["a", "b", "d"])}),
+            None,
+        ),
+        (
+            replace(one, ratings=one.ratings | {("crowd", "arousal"): renamed(crowd, raters=list("xyz"))}),
+            None,
+        ),
+        (replace(one, evaluation_clips=None), None),
+        (one, P1Data({}, {}, {})),
+        (one, truth),
+        (one, replace(truth, truth={"arousal": np.full((3, 50), 1e-12)})),
+        (one, replace(truth, truth={}, weights={("arousal", "audio"): np.zeros((3, 50))})),
+        (one, replace(truth, truth={}, crowd=truth.truth)),
+        (one, replace(truth, truth={}, experts=truth.truth)),
+    ]
+    hashes = [data_hash(one), *(data_hash(*each) for each in changed)]
+    assert len(set(hashes)) == len(hashes)
+    assert data_hash(whole()) == hashes[0]
+
+
+def test_what_was_found_without_truth_or_with_fewer_methods_is_not_used_again(tmp_path):
+    data, protocol = tiny(), Protocol(runs=1)
+    known = replace(data, truth={"arousal": data.crowd["arousal"]})
+    by_name = {method.name: method for method in METHODS}
+
+    def found(data, names):
+        methods = [by_name[name] for name in names]
+        wanted = list(p1_jobs(data, 0, protocol, methods=methods))[:1]
+        settings = settings_of(material(tiny()), protocol, 0, data, methods)
+        (record,) = run(wanted, settings, tmp_path).records.values()
+        return record["methods"]
+
+    assert "rmse_truth" not in found(data, ["mean"])["mean"]
+    assert "rmse_truth" in found(known, ["mean"])["mean"]
+    assert set(found(known, ["mean", "ridge"])) == {"mean", "ridge"}
+
+
+def keys(material):
+    data = P1Data({"audio": material.features["audio"]}, {}, {})
+    return {job.key.split("-")[0] for job in jobs(material, data, 0, Protocol(runs=1))}
+
+
+BLANK = ("HAHV", "", "HALV")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected", "said"),
+    [
+        (whole(), {"p2", "figure3", "table6", "figure5", "table7"}, []),
+        (whole(test=None), {"figure3", "table6", "figure5", "table7"}, ["No P2 .* clip of Eval"]),
+        (whole(test=BLANK), {"figure3", "table6", "figure5", "table7"}, ["No P2 .* clip of Eval"]),
+        (whole(val=None), {"table7"}, ["No Figure 5", "No Table 6", "No P2 .* clip of Val"]),
+        (whole(val=BLANK), {"table7"}, ["No Figure 5", "No Table 6", "No P2 .* clip of Val"]),
+        (whole(val=["HAHV", None, "HALV"]), {"table7"}, ["No Figure 5", "No Table 6", "No P2 .* Val"]),
+        (
+            whole(crowd=1),
+            {"figure3", "table6", "figure5", "table7"},
+            ["No P2 .* 1 of the raters of the crowd"],
+        ),
+        (replace(whole(), evaluation={}), {"figure3", "table6", "figure5", "table7"}, ["No P2 .* nobody"]),
+        (
+            replace(whole(), evaluation_clips=None, evaluation={}),
+            {"figure3", "table6", "figure5", "table7"},
+            ["No P2 .* no ratings of an Eval set"],
+        ),
+    ],
+)
+def test_what_the_data_do_not_allow_is_left_out_and_said(changed, expected, said):
+    assert keys(changed) == expected
+    lines = remarks(changed, Protocol(n_folds=3))
+    assert len(lines) == len(said)
+    for line, pattern in zip(lines, said, strict=True):
+        assert re.search(pattern, line), line
+
+
+def test_jobs_that_are_left_in_can_be_done():
+    """All of the smallest data that allow P2: two raters of the crowd, one of them of two clips only."""
+    small = whole(crowd=2)
+    small.ratings["crowd", "arousal"].values[0, :, 1] = np.nan
+    small.ratings["expert", "arousal"].values[1:, :, 0] = np.nan  # an expert of one clip
+    data = P1Data(small.features, {}, {})
+    for job in jobs(small, data, 0, Protocol(runs=1, grid=(1.0,))):
+        json.dumps(job.function(*job.arguments))
+
+
+def test_remarks_of_raters():
+    unrated = whole()
+    unrated.ratings["crowd", "arousal"].values[1] = np.nan
+    lines = remarks(unrated, Protocol(few=8, n_folds=5))
+    assert re.match("arousal: the crowd did not rate b[.]", lines[0])
+    assert "EG-MTL (7) is EG-MTL" in lines[1]
+    assert re.match("P2, arousal: 3 folds", lines[2])
+
+
+def threads():
+    pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return {"threads": pools}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_job_has_one_blas_thread(tmp_path, n_jobs):
+    with threadpool_limits(2):
+        assert 2 in threads()["threads"]
+        wanted = [Job(str(k), threads, ()) for k in range(2)]
+        found = run(wanted, {}, tmp_path, n_jobs=n_jobs)
+        assert 2 in threads()["threads"]  # as before
+    for record in found.records.values():
+        assert set(record["threads"]) <= {1}
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+def test_a_number_of_processes_is_a_number_of_processes(tmp_path, n_jobs, error):
+    with pytest.raises(error, match=r"^n_jobs: found"):
+        run([], {}, tmp_path / "none", n_jobs=n_jobs)
+    assert not (tmp_path / "none").exists()
 
 
 # -- what is concluded from them ---------------------------------------------------------------------
@@ -156,14 +323,17 @@ def counted(records):
 def test_claims_count_what_they_say():
     first = counted(made())
     assert first["mtl", "p1"] == (1, 1)  # Lasso is the worst
-    assert first["eg", "p1"] == (1, 1)
+    assert first["eg", "p1"] == (0, 1)  # EG-MTL (7) is better
+    assert counted(made({"EG-MTL": 0.5}))["eg", "p1"] == (1, 1)
     assert first["all", "p1"] == (0, 1)  # the baselines are better still
     assert first["crowd", "p1"] == (0, 1)
     assert counted(made({"Dirty MTL": 0.95}))["mtl", "p1"] == (0, 1)
-    assert counted(made({"Robust MTL": 0.1}))["eg", "p1"] == (0, 1)
+    assert counted(made({"EG-MTL": 0.5, "Robust MTL": 0.1}))["eg", "p1"] == (0, 1)
     assert counted(made({"Robust MTL": 0.1}))["eg7", "p1"] == (0, 1)
     best = dict.fromkeys(("mean", "ridge", "SR, pooled", "SR, experts only"), 0.8)
-    assert counted(made(best))["all", "p1"] == (1, 1)
+    assert counted(made(best))["all", "p1"] == (0, 1)  # EG-MTL (7) is better
+    assert counted(made(best | {"EG-MTL": 0.5}))["all", "p1"] == (1, 1)
+    assert counted(made(best | {"EG-MTL": 0.5, "mean": 0.4}))["all", "p1"] == (0, 1)
     assert counted(made(best))["crowd", "p1"] == (1, 1)
 
 
@@ -196,6 +366,27 @@ def test_losses_are_means_over_runs_and_p2_is_one_minus_accuracy():
     assert table["p1", "arousal", "audio", "front", "05"]["Lasso"] == pytest.approx(0.905)
     assert table["p2", "valence"]["Lasso"] == pytest.approx(0.905)
     assert {"mtl", "eg", "eg7", "all", "crowd"} <= {name for name, p in counted(both) if p == "p2"}
+
+
+def test_a_run_that_could_not_be_judged_counts_for_nothing():
+    records = made()
+    for judged in records["p1-arousal-audio-front-05-1"]["methods"].values():
+        judged["rmse"] = float("nan")
+    (by,) = losses(Results(records, {})).values()
+    assert by["Lasso"] == pytest.approx(0.9)  # of run 0
+    records |= made({name.name: float("nan") for name in METHODS}, cell="arousal-audio-front-10")
+    assert len(losses(Results(records, {}))) == 1
+    assert counted(records)["mtl", "p1"] == (1, 1)
+
+
+def test_eg_mtl_need_not_beat_itself():
+    records = made({"EG-MTL": 0.1, "EG-MTL (7)": 0.1})
+    assert counted(records)["eg", "p1"] == counted(records)["all", "p1"] == (0, 1)
+    for record in records.values():
+        record["few_are_all"] = True
+    found = counted(records)
+    assert found["eg", "p1"] == found["all", "p1"] == (1, 1)
+    assert ("eg7", "p1") not in found
 
 
 def test_fits_are_counted_certified_or_not():
