@@ -153,7 +153,7 @@ PAPER = tuple(method.name for method in METHODS[:8])  # the others are baselines
 class Fit:
     """A fitted model in the units of the caller's descriptors: ``X @ coef.T + intercept``.
 
-    ``intercept`` is what standardising left: no model has one of its own, but for the mean.
+    Without an intercept of its own, a model has what standardising left.
     """
 
     coef: Floats
@@ -189,6 +189,7 @@ def fit(
     standardise: bool = True,
     start: Any = None,
     levels: Floats | None = None,
+    intercept: bool = False,
 ) -> tuple[Fit, Any]:
     """Fit a method, and say with what proof.
 
@@ -209,6 +210,8 @@ def fit(
         If given, indicators of these levels are fitted (`Rows.indicators`) and the model predicts the
         expected level: scores are taken for probabilities, ``sum_c levels[c] x'w_(t,c)``. Levels that are
         symmetric around 0 need no score to be normalised: what all of a clip's scores share drops out.
+    intercept : bool
+        Whether every task has an intercept of its own, which nothing penalises. The paper's models have none.
 
     Returns
     -------
@@ -235,19 +238,19 @@ def fit(
     model = method.build(weight)
     if isinstance(model, _TaskMeans):
         model.fit(rows)
-        coef, intercept, zeros, certificate = model.coef_, model.intercept_, 1.0, None
+        coef, offset, zeros, certificate = model.coef_, model.intercept_, 1.0, None
     else:
         if start is not None:
             model = start.set_params(**model.get_params())
-        model.set_params(tol=tol, max_iter=MAX_ITER, warm_start=True)
+        model.set_params(tol=tol, max_iter=MAX_ITER, warm_start=True, fit_intercept=intercept)
         _train(model, rows, guide)
         coef = model.coef_ / scale
-        intercept = -coef @ centre
+        offset = model.intercept_ - coef @ centre
         zeros, certificate = float((model.coef_ == 0).mean()), model.certificate_
     if levels is not None:
         coef = np.einsum("c,tcd->td", levels, coef.reshape(-1, len(levels), D))
-        intercept = intercept.reshape(-1, len(levels)) @ levels
-    return Fit(coef, intercept, zeros, certificate), model
+        offset = offset.reshape(-1, len(levels)) @ levels
+    return Fit(coef, offset, zeros, certificate), model
 
 
 def _train(model: Any, rows: Rows, guide: Rows | None) -> None:
@@ -295,6 +298,7 @@ def select(
     judge: str = "own",
     standardise: bool = True,
     levels: Floats | None = None,
+    intercept: bool = False,
 ) -> tuple[float, dict[str, Any]]:
     """Choose the first weight by cross-validation on the training rows.
 
@@ -310,6 +314,8 @@ def select(
         Whose held-out labels decide: the experts' for a method that is given experts, or always the crowd's.
     levels : ndarray, optional
         As of `fit`; held-out labels are never rounded to levels.
+    intercept : bool
+        As of `fit`.
 
     Returns
     -------
@@ -334,7 +340,15 @@ def select(
         training, start = crowd.take(~held), None
         for k, weight in enumerate(order):
             model, start = fit(
-                method, weight, training, guide, tol=tol, standardise=standardise, start=start, levels=levels
+                method,
+                weight,
+                training,
+                guide,
+                tol=tol,
+                standardise=standardise,
+                start=start,
+                levels=levels,
+                intercept=intercept,
             )
             totals[k] += loss(model, judged)
             certificate = model.certificate

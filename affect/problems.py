@@ -71,6 +71,9 @@ class Protocol:
         clip's rows being of its own columns), decoded to the expected level.
     n_levels : int
         Levels of ``targets="levels"``, evenly from -1 to 1. The paper does not give their number.
+    intercept : bool
+        P1: whether every clip has an intercept of its own. The paper's models have none, so that of all
+        methods only the mean can be off zero where the descriptors are at their means.
     tol, fold_tol : float
         Relative duality gaps of what is reported, and of the fits of the cross-validation.
     """
@@ -85,6 +88,7 @@ class Protocol:
     rule: str = "sum"
     targets: str = "ratings"
     n_levels: int = 5
+    intercept: bool = False
     tol: float = 1e-6
     fold_tol: float = 1e-3
 
@@ -304,8 +308,17 @@ def solve_p1(
             tol=protocol.fold_tol,
             judge=protocol.judge,
             levels=protocol.levels,
+            intercept=protocol.intercept,
         )
-        model, _ = fit(method, weight, crowd_rows, expert_rows, tol=protocol.tol, levels=protocol.levels)
+        model, _ = fit(
+            method,
+            weight,
+            crowd_rows,
+            expert_rows,
+            tol=protocol.tol,
+            levels=protocol.levels,
+            intercept=protocol.intercept,
+        )
         result: dict[str, Any] = {"weight": weight, "zeros": model.zeros, "proof": proof(model.certificate)}
         for name, labels in targets.items():
             result[name] = _rmse(model, rows_of(X, labels, held)[0])

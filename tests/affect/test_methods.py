@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from affect.methods import METHODS, Rows, fit, select
 from fista import EGMTL
@@ -150,6 +151,24 @@ def test_the_expected_level_of_ridge_is_ridge_of_the_levels():
     apart = np.linalg.norm(LEVELS) * np.sqrt((1e-12 * 30 + 1e-13) / 3.0)
     assert np.linalg.norm(found.coef[0] * X.std(axis=0) - exact) <= apart
     assert found.intercept[0] == pytest.approx(-(found.coef[0] @ X.mean(axis=0)), abs=1e-12)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_ridge_is_that_of_scikit_learn_with_and_without_an_intercept(intercept):
+    """Task by task, on descriptors that are standardised over all of them."""
+    plain = rows(0)
+    given = Rows(plain.X, plain.y + np.where(plain.tasks == 0, 5.0, -2.0), plain.tasks, 3)
+    found, _ = fit(BY_NAME["ridge"], 3.0, given, tol=1e-12, intercept=intercept)
+    centre, scale = given.X.mean(axis=0), given.X.std(axis=0)
+    # F is 2 * 3-strongly convex: ||W - W*||^2 <= gap / 3. The intercept is what W leaves, at most |x| times.
+    apart = np.sqrt((1e-12 * np.square(given.y).sum() + 1e-13) / 3.0)
+    for t in (0, 2):
+        mine = given.tasks == t
+        Z = (given.X[mine] - centre) / scale
+        ridge = Ridge(3.0, fit_intercept=intercept, tol=1e-12).fit(Z, given.y[mine])
+        np.testing.assert_allclose(found.coef[t] * scale, ridge.coef_, rtol=0, atol=apart)
+        offset = found.intercept[t] + found.coef[t] @ centre
+        np.testing.assert_allclose(offset, ridge.intercept_, rtol=0, atol=2 * apart + 1e-12)
 
 
 def test_the_mean_of_levels_is_decoded():

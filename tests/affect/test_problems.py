@@ -295,7 +295,7 @@ def test_the_protocol_says_who_judges_and_what_is_fitted(monkeypatch, judge, tar
     protocol = Protocol(judge=judge, targets=targets, n_levels=3, grid=(7.0,), fold_tol=0.5)
     _, kept, _ = given_to_select(monkeypatch, solve_p1, data(), CELL, 0, 0, protocol)
     levels = kept.pop("levels")
-    assert kept == {"judge": judge, "grid": (7.0,), "tol": 0.5}
+    assert kept == {"judge": judge, "grid": (7.0,), "tol": 0.5, "intercept": False}
     assert levels is None if targets == "ratings" else levels.tolist() == [-1.0, 0.0, 1.0]
 
 
@@ -396,6 +396,25 @@ def test_levels_are_for_fitting_and_ratings_for_judging():
     assert record["methods"]["mean"]["rmse"] == pytest.approx(rmse, rel=1e-12)
     assert record["methods"]["EG-MTL"]["proof"]["converged"]
     assert record["methods"]["EG-MTL"]["rmse"] < 0.8 * rmse
+
+
+@pytest.mark.parametrize("method", ["ridge", "SR, experts only"])
+def test_intercepts_are_asked_for_by_the_protocol(method):
+    """Ratings that are 0.4 higher everywhere: only with intercepts is the error what it was.
+
+    Centred targets are the same numbers up to their last digits, and so are the fits, up to sqrt(tol).
+    """
+    errors = {}
+    for intercept in (False, True):
+        for moved in (0.0, 0.4):
+            d = data()
+            for array in (d.crowd["arousal"], d.experts["arousal"]):
+                array /= 5.0
+                array += moved
+            record = solve_p1(d, CELL, 0, 0, Protocol(intercept=intercept, tol=1e-9), [BY_NAME[method]])
+            errors[intercept, moved] = record["methods"][method]["rmse"]
+    assert errors[True, 0.4] == pytest.approx(errors[True, 0.0], rel=1e-3)
+    assert errors[False, 0.4] > 1.1 * errors[False, 0.0]
 
 
 # -- P2 ----------------------------------------------------------------------------------------------
