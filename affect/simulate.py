@@ -114,7 +114,9 @@ class Settings:
     lag : float
         Factor on the raters' delays: 0 to 1 s (experts), 1 to 4 s (crowd).
     spammers : float
-        Share of the crowd that rates something else, and that no quality rule can find.
+        Share of the crowd that rates something else, and that no quality rule can find: what such a rater
+        follows is a course of his own for every clip, with the variance of the clip's profile and the memory
+        of the noise.
     rejected : float
         Share of the crowd's annotations, beside the good ones, that a quality rule finds: slider not moved,
         data lost, static rating absent or of opposite sign.
@@ -440,11 +442,10 @@ def _annotations(
             total = min(power / r, FULL_USE**2) if r > 0 else FULL_USE**2
             gain = np.sqrt(total / (1 + noise) / power)
             size = np.sqrt(total) if np.isinf(noise) else np.sqrt(total * noise / (1 + noise))
-            own = _autoregression(len(truth), per_clip, settings.noise_memory, rng)
-            own = (own - own.mean(axis=0)) / own.std(axis=0)
-            values = gain * honest * signals + factor * size * np.sqrt(spread) * own
-            # Who follows nothing moves the slider as much as the others do.
-            values += ~honest * np.sqrt(gain**2 * power) * rng.permuted(own, axis=1)
+            own, other = (_course(len(truth), per_clip, settings.noise_memory, rng) for _ in range(2))
+            # Who does not follow the clip follows something else, of the same variance.
+            followed = np.where(honest, signals, np.sqrt(power) * other)
+            values = gain * followed + factor * size * np.sqrt(spread) * own
             most = 2.0 if workers else 1.0
             values = np.clip(most * scale * values, -most, most)
             traces += [_trace(clip["clip"], raters[k], seconds, values[:, k]) for k in range(per_clip)]
@@ -460,6 +461,12 @@ def _annotations(
     static.insert(2, "population", population)
     static.insert(3, "dimension", dimension)
     return frame, static, pd.concat(people, ignore_index=True)
+
+
+def _course(n: int, columns: int, memory: float, rng: np.random.Generator) -> Floats:
+    """Autoregressions of mean 0 and variance 1 in these very seconds, one in each column."""
+    drawn = _autoregression(n, columns, memory, rng)
+    return np.asarray((drawn - drawn.mean(axis=0)) / drawn.std(axis=0))
 
 
 def _trace(clip: str, rater: str, seconds: NDArray[np.int_], values: Floats) -> pd.DataFrame:
