@@ -144,7 +144,9 @@ def courses():
     for seed in SEEDS:
         simulation = simulate(seed, Settings(crowd_noise=0.0, scale_use=0.0, lag=0.0))
         for part, end in ((simulation.val, 2.0), (simulation.eval, 1.0)):
-            crowd = part.raters[part.raters["population"] == "crowd"].set_index(["dimension", "rater"])["kind"]
+            crowd = part.raters[part.raters["population"] == "crowd"].set_index(["dimension", "rater"])[
+                "kind"
+            ]
             traces = good(part.traces[part.traces["population"] == "crowd"])
             for (dimension, _), rows in traces.groupby(["dimension", "clip"]):
                 table = rows.pivot(index="time", columns="rater", values="value")
@@ -239,6 +241,18 @@ def test_a_knob_of_the_experts_leaves_the_crowd_as_it_is():
     pd.testing.assert_frame_equal(plain.val.profiles, noisy.val.profiles)
 
 
+def test_fewer_experts_are_the_first_of_many():
+    """Of whom the others remain does not change what anybody rates."""
+    few, many = (
+        s.val.traces[s.val.traces["population"] == "expert"]
+        for s in (simulate(2, Settings(experts=4)), simulate(2))
+    )
+    assert few["rater"].nunique() == 4
+    pd.testing.assert_frame_equal(
+        few.reset_index(drop=True), many[many["rater"].isin(few["rater"])].reset_index(drop=True)
+    )
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -246,6 +260,7 @@ def test_a_knob_of_the_experts_leaves_the_crowd_as_it_is():
         {"experts": 2.5},
         {"crowd_noise": -1.0},
         {"relatedness": 1.5},
+        {"fluctuation": 0.0},
         {"tails": 2.0},
         {"memory": 0.0},
         {"rejected": 0.9},
