@@ -38,12 +38,12 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import beta, rankdata
 
+from affect.annotations.tables import DIMENSIONS, QUADRANTS
+
 __all__ = ["AUDIO", "DIMENSIONS", "QUADRANTS", "VIDEO", "Settings", "SimulatedSet", "Simulation", "simulate"]
 
 Floats = NDArray[np.float64]
 
-DIMENSIONS = ("arousal", "valence")
-QUADRANTS = ("HAHV", "LAHV", "LALV", "HALV")
 _SPECTRAL = ("spectral flux", "spectral centroid", "delta spectrum", "band energy ratio")
 AUDIO = (
     *(f"MFCC {k}" for k in range(1, 14)),
@@ -359,7 +359,7 @@ def _correlation(mean: float, sd: float, rank: float, raters: int) -> float:
 
 
 def _noise(correlation: float, followed: Floats, noise: Floats) -> float:
-    """The factor on the noise by which raters (columns) rank the seconds so alike in the mean; inf if none does.
+    """The factor on the noise by which raters (columns) rank the seconds so alike in the mean; inf if none.
 
     It is found for the very courses that were drawn: with a memory of 20 s, noise and profile of a clip of
     80 s are seldom as unrelated as they are in the long run, which would leave W too low.
@@ -394,7 +394,7 @@ def _annotations(
         settings.crowd if workers else settings.experts if population == "expert" else settings.evaluators
     )
     of_paper = {"expert": 16, "crowd": 15}[population] if name == "val" else 35
-    # Noise is solved for a panel no smaller than the paper's, so that it does not depend on how many are kept.
+    # Noise is solved for a panel no smaller than the paper's, however few of it are kept.
     panel = max(per_clip, of_paper)
     groups = (
         rng.permutation(len(clips)).reshape(-1, CLIPS_OF_A_WORKER) if workers else np.arange(len(clips))[None]
