@@ -26,7 +26,9 @@ def show(text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the study; the exit status is 0, or 1 if a fit is not certified, 2 if there is no such data."""
+    """Run the study; the exit status is 0, 1 if a fit (of the cross-validation, too) is not certified, 2 if
+    there is no such data.
+    """
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace, Protocol], int] = _simulations if options.seeds else _study
     try:
@@ -127,15 +129,33 @@ def _simulations(options: argparse.Namespace, protocol: Protocol) -> int:
         few = range(options.seed, options.seed + options.sweeps)
         swept = list(sweep(few, protocol, folder, n_jobs=options.jobs, show=show))
     show("")
-    command = f"python -m affect --seeds {options.seeds}" + (
-        f" --sweeps {options.sweeps}" * bool(options.sweeps)
-    )
-    text = markdown(found, swept, command)
+    text = markdown(found, swept, _command(options))
     path = options.markdown or options.output / "study.md"
     write_whole(path, text)
     print(text)
     print(f"written to {path}")
-    return 1 if any(uncertified(results) for results in found) else 0
+    doubt = [
+        f"{where}: {line}"
+        for where, results in [
+            *((f"seed {seed}", of_seed) for seed, of_seed in zip(seeds, found, strict=True)),
+            *((f"{s.knob} {s.value:g}", of_value) for s in swept for of_value in s.results),
+        ]
+        for line in uncertified(results)
+    ]
+    for line in doubt:
+        print(f"NOT certified: {line}")
+    return 1 if doubt else 0
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What gives these numbers again: all that differs from the defaults, but for places and speed."""
+    parser = _parser()
+    given = [
+        f" --{name} {getattr(options, name)}"
+        for name in ("seeds", "sweeps", "seed", "runs", "judge", "folds", "rule")
+        if getattr(options, name) != parser.get_default(name)
+    ]
+    return "python -m affect" + "".join(given)
 
 
 def _words(value: object) -> str:

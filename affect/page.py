@@ -179,7 +179,9 @@ def page(
     if relations or shown:
         parts.append(("What related tasks share", [*(table.html() for table in relations), *shown]))
     doubt = [f"<li>{html.escape(text)}</li>" for text in uncertified]
-    certificates = [f"<ul>{''.join(doubt)}</ul>"] if doubt else ["<p>Every fit is certified.</p>"]
+    left = final - proved + folds - folds_proved
+    certificates = ["<p>Every fit is certified.</p>" if whole else f"<p>{left} of all fits.</p>"]
+    certificates += [f"<ul>{''.join(doubt)}</ul>"] if doubt else []
     parts.append(("Fits that are not certified", certificates))
     facts = [("date (UTC)", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")), *settings]
     parts.append(

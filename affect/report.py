@@ -17,19 +17,15 @@ from affect.tables import Table, table_6, table_7, table_8, table_9
 __all__ = ["figures", "result_tables", "uncertified", "write_report"]
 
 CAPTIONS = {
-    "2": "Ratings of crowd and experts over the last seconds of a clip of each quadrant (or of the "
-    "first clips).",
-    "3": "Experts as tasks, the ratings of each second as features, static labels as targets: |W|, "
-    "darker = larger, "
-    "each panel by its own largest.",
-    "4": "Clips as tasks, the experts' ratings of each second as features: |W|, darker = larger. SR "
-    "MTL relates the "
-    "clips of equal static label.",
+    "2": "Ratings of crowd and experts over the last seconds of a clip of each quadrant (or of the first "
+    "clips).",
+    "3": "Experts as tasks, the ratings of each second as features, static labels as targets: |W|, darker = "
+    "larger, each panel by its own largest.",
+    "4": "Clips as tasks, the experts' ratings of each second as features: |W|, darker = larger. SR MTL "
+    "relates the clips of equal static label.",
     "5": "Clips as tasks, descriptors as features, static labels as targets: |W| of standardised "
-    "descriptors, darker "
-    "= larger. A column of the label matrix says which clip a row is of, so that arousal and valence "
-    "differ by SR "
-    "MTL's graph alone.",
+    "descriptors, darker = larger. A column of the label matrix says which clip a row is of, so that arousal "
+    "and valence differ by SR MTL's graph alone.",
 }
 
 
@@ -57,13 +53,21 @@ def figures(prepared: Prepared, results: Results) -> Iterator[tuple[str, Any]]:
 
 
 def uncertified(results: Results) -> list[str]:
-    """What is not certified, in a few words each."""
-    return [
+    """What is not certified, of the cross-validation as well, in a few words each; empty if all is."""
+    reported = [
         f"{name}, {key}: gap {proof['relative_gap']:.2g} F(0) after {proof['n_iter']} iterations"
         + (f" ({proof['reason']})" if proof["reason"] else "")
         for key, name, proof in results.fits()
         if not proof["converged"]
     ]
+    chosen_by = []
+    for key, record in results.records.items():
+        for name, result in record["methods"].items():
+            proved = [converged for *_, converged in result["cross_validation"]["fits"]]
+            if not all(proved):
+                left = f"{proved.count(False)} of {len(proved)} fits of the cross-validation"
+                chosen_by.append(f"{name}, {key}: {left}")
+    return reported + chosen_by
 
 
 def write_report(

@@ -95,11 +95,12 @@ def _prefixed(show: Callable[[str], None], prefix: str, text: str) -> None:
 
 @dataclass(frozen=True)
 class Swept:
-    """Mean RMSE over the cells, one a seed, by method."""
+    """Mean RMSE over the cells, one a seed, by method, and the results that it is of."""
 
     knob: str
     value: float
     rmse: Mapping[str, Sequence[float]]
+    results: Sequence[Results] = ()
 
 
 def sweep(
@@ -115,6 +116,7 @@ def sweep(
     for knob, values in SWEEPS.items():
         for value in values:
             rmse: dict[str, list[float]] = {}
+            found = []
             for seed in seeds:
                 settings = replace(Settings(), **{knob: value})  # type: ignore[arg-type]
                 prepared = of_simulation(simulate(seed, settings), protocol)
@@ -126,12 +128,13 @@ def sweep(
                     n_jobs=n_jobs,
                     show=partial(_prefixed, show, f"{knob} {value:g}, seed {seed}"),
                 )
+                found.append(results)
                 by_cell = losses(results).values()
                 for method in methods:
                     rmse.setdefault(method.name, []).append(
                         float(np.mean([by[method.name] for by in by_cell]))
                     )
-            yield Swept(knob, float(value), rmse)
+            yield Swept(knob, float(value), rmse, found)
 
 
 def _with_interval(values: Sequence[float], digits: int = 3) -> str:
@@ -142,27 +145,27 @@ def _with_interval(values: Sequence[float], digits: int = 3) -> str:
 def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> str:
     """The page docs/study.md."""
     protocol = found[0].settings["protocol"]
-    fits = np.sum([results.count() for results in found], axis=0)
+    every = [*found, *(results for s in swept for results in s.results)]
+    fits = np.sum([results.count() for results in every], axis=0)
     lines = [
         "# What holds of the paper's conclusions, on simulations",
         "",
-        f"Written by `{command}`. {len(found)} simulations, runs of each cell: {protocol['runs']}; "
-        f"intervals are "
-        "95% confidence intervals of the mean over simulations (Student's t). The simulation's "
-        "parameters come from "
-        "the paper's Tables 1 to 4 (`affect/simulate.py` says which from where) and were fixed "
-        "before anything was "
-        "learned from it.",
+        f"Written by `{command}`. {len(found)} simulations, runs of each cell: {protocol['runs']}; intervals "
+        "are 95% confidence intervals of the mean over simulations (Student's t). The simulation's "
+        "parameters come from the paper's Tables 1 to 4 (`affect/simulate.py` says which from where) and "
+        "were fixed before anything was learned from it.",
         "",
-        f"{fits[1]} of {fits[0]} reported fits and {fits[3]} of {fits[2]} fits of the "
-        f"cross-validation are certified "
-        f"to their tolerance ({protocol['tol']:g} and {protocol['fold_tol']:g} of F(0)).",
+        f"Folds of the cross-validation: {protocol['folds']}; weights of methods that are given experts are "
+        f"chosen by labels of: {protocol['judge']}; P2 scores a class by: {protocol['rule']}.",
+        "",
+        f"{fits[1]} of {fits[0]} reported fits and {fits[3]} of {fits[2]} fits of the cross-validation are "
+        f"certified to their tolerance ({protocol['tol']:g} and {protocol['fold_tol']:g} of F(0))"
+        + (", those of the knobs below included." if swept else "."),
         "",
         "## The conclusions",
         "",
-        "In how many cells of Table 8 (P1: RMSE against the experts' median) and rows of Table 9 "
-        "(P2: accuracy) a "
-        "statement holds. P2 (all runs of a simulation share its data) has two rows.",
+        "In how many cells of Table 8 (P1: RMSE against the experts' median) and rows of Table 9 (P2: "
+        "accuracy) a statement holds. P2 (all runs of a simulation share its data) has two rows.",
         "",
         "| statement | problem | cells in which it holds, mean | simulations in which it holds in "
         "all cells | cells in the paper |",
@@ -171,10 +174,10 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
     counted = [claims(results) for results in found]
     for k, claim in enumerate(counted[0]):
         holds = [each[k].holds for each in counted]
-        every = sum(each[k].holds == each[k].of for each in counted)
+        everywhere = sum(each[k].holds == each[k].of for each in counted)
         lines.append(
             f"| {claim.text} | {claim.problem.upper()} | {_with_interval(holds, 1)} of {claim.of} | "
-            f"{every} of {len(found)} | {claim.in_paper} |"
+            f"{everywhere} of {len(found)} | {claim.in_paper} |"
         )
     lines += [
         "",
@@ -187,15 +190,13 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
         "",
         "## The methods",
         "",
-        "RMSE is the mean over the 24 cells, against the experts' median, the crowd's, and the true "
-        "profile, which "
-        "the paper could not know. The difference is that to EG-MTL on the same simulation "
-        "(positive: EG-MTL is "
-        "better). Accuracy is the mean over arousal and valence. Baselines in italics are not in the paper.",
+        "RMSE is the mean over the 24 cells, against the experts' median, the crowd's, and the true profile, "
+        "which the paper could not know. The difference is that to EG-MTL on the same simulation (positive: "
+        "EG-MTL is better). Accuracy is the mean over arousal and valence. Baselines in italics are not in "
+        "the paper.",
         "",
-        "| method | RMSE, experts | RMSE, crowd | RMSE, truth | minus EG-MTL (experts) | minus "
-        "EG-MTL (truth) "
-        "| accuracy (P2) | EG-MTL minus it (P2) |",
+        "| method | RMSE, experts | RMSE, crowd | RMSE, truth | minus EG-MTL (experts) | minus EG-MTL "
+        "(truth) | accuracy (P2) | EG-MTL minus it (P2) |",
         "|---|---|---|---|---|---|---|---|",
     ]
     means = {
@@ -261,10 +262,8 @@ def _sweeps(swept: Sequence[Swept]) -> list[str]:
         "## Where they cease to hold",
         "",
         f"One knob of the simulation at a time, {number} simulations each, back halves, 10 s, both "
-        f"dimensions and "
-        "both kinds of descriptors: mean RMSE against the experts' median (which changes with the "
-        "experts). The "
-        "best is in bold.",
+        "dimensions and both kinds of descriptors: mean RMSE against the experts' median (which changes with "
+        "the experts). The best is in bold.",
     ]
     for knob in dict.fromkeys(s.knob for s in swept):
         lines += [

@@ -6,30 +6,25 @@ tells of its own is met, and nothing else was adjusted: which method wins is not
 What comes from where:
 
 - Table 1: 12 clips a set, three in each quadrant; 16 experts, 15 crowd raters (after the quality rules) and
-  35
-  raters of the Eval set a clip; slider of the crowd in [-2, 2] (section 3.2), of GTrace in [-1, 1].
-- Table 2: mean and standard deviation of lengths and static ratings, met exactly in each quadrant.
+  35 raters of the Eval set a clip; slider of the crowd in [-2, 2] (section 3.2), of GTrace in [-1, 1].
+- Table 2: mean and standard deviation of static ratings, met exactly in each quadrant, and of lengths, which
+  are then rounded to whole seconds.
 - Tables 3 and 4: Kendall's W (mean and sd over clips, full clip) of each population in clips of high and low
   attribute. W of m raters and the mean rank correlation r between two of them are the same number,
-  ``r = (m W - 1) / (m - 1)``, and r is what the noise is solved for, lags and spammers included. Two entries
-  contradict the others: "All" of the crowd's first half (Table 4) and of the Eval set (Table 4) is above what
-  HV and LV average to. HV and LV are used.
+  ``r = (m W - 1) / (m - 1)``, and r is what the noise is solved for, lags and spammers included, in the very
+  seconds of a clip. Two entries contradict the others: "All" of the crowd's first half (Table 4) and of the
+  Eval set (Table 4) is above what HV and LV average to. HV and LV are used.
 - Section 5: "all clips began with a relatively neutral segment" and "tend to the static label within the
-  final
-  50 seconds": a profile rises from 0 to the clip's static rating, half of it at the middle of the clip.
+  final 50 seconds": a profile rises from 0 to the clip's static rating, half of it at the middle of the clip.
 - Section 5.2: which descriptors matter (formants, zero crossings, silence, energy; brightness, excitement,
   motion). Table 7: the squared errors of video and audio alone are 0.53 to 0.47 of their sum, which gives
-  audio
-  0.53 of the profile.
-
+  audio 0.53 of the profile.
 - Tables 3 and 4, columns "1st" and "2nd": by how much W of the halves is below that of the full clip gave the
   three numbers that it depends on, once and before anything was learned from these data: the width of the
-  rise
-  (an eighth of the clip), ``fluctuation`` 0.2 and ``noise_memory`` 20 s.
+  rise (an eighth of the clip), ``fluctuation`` 0.2 and ``noise_memory`` 20 s.
 
 What the paper does not tell is a knob with a plain value: how alike the clips' weights are, how late raters
-are,
-how many of the crowd rate something else, how heavy the tails are.
+are, how many of the crowd rate something else, how heavy the tails are.
 """
 
 from __future__ import annotations
@@ -41,14 +36,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import beta
+from scipy.stats import beta, rankdata
+
+from affect.annotations.tables import DIMENSIONS, QUADRANTS
 
 __all__ = ["AUDIO", "DIMENSIONS", "QUADRANTS", "VIDEO", "Settings", "SimulatedSet", "Simulation", "simulate"]
 
 Floats = NDArray[np.float64]
 
-DIMENSIONS = ("arousal", "valence")
-QUADRANTS = ("HAHV", "LAHV", "LALV", "HALV")
 _SPECTRAL = ("spectral flux", "spectral centroid", "delta spectrum", "band energy ratio")
 AUDIO = (
     *(f"MFCC {k}" for k in range(1, 14)),
@@ -114,7 +109,9 @@ class Settings:
     lag : float
         Factor on the raters' delays: 0 to 1 s (experts), 1 to 4 s (crowd).
     spammers : float
-        Share of the crowd that rates something else, and that no quality rule can find.
+        Share of the crowd that rates something else, and that no quality rule can find: what such a rater
+        follows is a course of his own for every clip, with the variance of the clip's profile and the memory
+        of the noise.
     rejected : float
         Share of the crowd's annotations, beside the good ones, that a quality rule finds: slider not moved,
         data lost, static rating absent or of opposite sign.
@@ -143,7 +140,9 @@ class Settings:
         for name in ("crowd", "experts", "evaluators"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 2:
                 raise ValueError(f"{name}: found {getattr(self, name)!r}; expected an integer >= 2")
-        for name in ("crowd_noise", "expert_noise", "fluctuation", "lag", "scale_use"):
+        if not 0 < self.fluctuation < np.inf:
+            raise ValueError(f"fluctuation: found {self.fluctuation!r}; expected a finite number > 0")
+        for name in ("crowd_noise", "expert_noise", "lag", "scale_use"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name}: found {getattr(self, name)!r}; expected a finite number >= 0")
         for name in ("memory", "noise_memory"):
@@ -359,22 +358,24 @@ def _correlation(mean: float, sd: float, rank: float, raters: int) -> float:
     return max(0.0, (raters * W - 1) / (raters - 1))
 
 
-def _noise(correlation: float, signals: Floats, spread: Floats, honest: NDArray[np.bool_]) -> float:
-    """Noise over signal variance at which raters (columns) correlate so in the mean; inf if none would do."""
-    centred = signals - signals.mean(axis=0)
-    common = np.corrcoef(centred.T) if centred.std() > 0 else np.ones((len(spread),) * 2)
+def _noise(correlation: float, followed: Floats, noise: Floats) -> float:
+    """The factor on the noise by which raters (columns) rank the seconds so alike in the mean; inf if none.
 
-    def mean_correlation(kappa: float) -> float:
-        share = honest * np.sqrt(1 / (1 + kappa * spread))
-        pairs = common * np.outer(share, share)
-        np.fill_diagonal(pairs, 0)
-        return float(pairs.sum()) / (len(spread) * (len(spread) - 1))
+    It is found for the very courses that were drawn: with a memory of 20 s, noise and profile of a clip of
+    80 s are seldom as unrelated as they are in the long run, which would leave W too low.
+    """
 
-    if correlation <= 0 or mean_correlation(1e6) > correlation:
+    def mean_correlation(factor: float) -> float:
+        ranks = rankdata(followed + factor * noise, axis=0)
+        m = ranks.shape[1]
+        return float((np.corrcoef(ranks.T).sum() - m) / (m * (m - 1)))
+
+    if correlation <= 0 or mean_correlation(1e3) > correlation:
         return float("inf")
     if mean_correlation(0.0) <= correlation:
         return 0.0
-    return float(np.exp(brentq(lambda k: mean_correlation(np.exp(k)) - correlation, -20, np.log(1e6))))
+    low, high = np.log(1e-4), np.log(1e3)
+    return float(np.exp(brentq(lambda k: mean_correlation(np.exp(k)) - correlation, low, high)))
 
 
 def _annotations(
@@ -393,6 +394,8 @@ def _annotations(
         settings.crowd if workers else settings.experts if population == "expert" else settings.evaluators
     )
     of_paper = {"expert": 16, "crowd": 15}[population] if name == "val" else 35
+    # Noise is solved for a panel no smaller than the paper's, however few of it are kept.
+    panel = max(per_clip, of_paper)
     groups = (
         rng.permutation(len(clips)).reshape(-1, CLIPS_OF_A_WORKER) if workers else np.arange(len(clips))[None]
     )
@@ -401,12 +404,12 @@ def _annotations(
     traces, statics, people = [], [], []
     for g, group in enumerate(groups):
         # Heavy tails: a rater's noise variance is inverse chi-squared, of mean 1.
-        spread = (settings.tails - 2) / rng.chisquare(settings.tails, per_clip)
-        lag = settings.lag * rng.uniform(*RANGE_OF_LAG[population], per_clip)
-        scale = np.exp(settings.scale_use * rng.standard_normal(per_clip))
-        honest = np.ones(per_clip, dtype=bool)
+        spread = (settings.tails - 2) / rng.chisquare(settings.tails, panel)
+        lag = settings.lag * rng.uniform(*RANGE_OF_LAG[population], panel)
+        scale = np.exp(settings.scale_use * rng.standard_normal(panel))
+        honest = np.ones(panel, dtype=bool)
         if population == "crowd":
-            honest = rng.permutation(per_clip) >= round(settings.spammers * per_clip)
+            honest = rng.permutation(panel) >= round(settings.spammers * panel)
         raters = [f"{prefix}-{g * per_clip + k + 1:03d}" for k in range(per_clip)]
         people.append(
             pd.DataFrame(
@@ -414,10 +417,10 @@ def _annotations(
                     "rater": raters,
                     "population": population,
                     "dimension": dimension,
-                    "lag": lag,
-                    "spread": scale,
-                    "noise": np.sqrt(spread),
-                    "kind": np.where(honest, "honest", "spammer"),
+                    "lag": lag[:per_clip],
+                    "spread": scale[:per_clip],
+                    "noise": np.sqrt(spread[:per_clip]),
+                    "kind": np.where(honest[:per_clip], "honest", "spammer"),
                 }
             )
         )
@@ -427,26 +430,22 @@ def _annotations(
             seconds = np.arange(len(truth))
             signals = np.stack([np.interp(seconds - d, seconds, truth) for d in lag], axis=1)
             power = float(truth.var())
-            noise = _noise(
-                _correlation(*CONCORDANCE[name, population, dimension][level], ranks[dimension][t], of_paper),
-                signals,
-                spread,
-                honest,
-            )
+            own, other = (_course(len(truth), panel, settings.noise_memory, rng) for _ in range(2))
+            # Who does not follow the clip follows something else, of the same variance.
+            followed = np.where(honest, signals, np.sqrt(power) * other)
+            own *= np.sqrt(power * spread)
+            wanted = CONCORDANCE[name, population, dimension][level]
+            noise = _noise(_correlation(*wanted, ranks[dimension][t], of_paper), followed, own)
             # Traces of both populations have one variance, that of unbiased experts, up to full use of the
             # scale; agreement splits it between signal and noise.
             reference = CONCORDANCE.get((name, "expert", dimension), CONCORDANCE[name, population, dimension])
             r = _correlation(*reference[level], ranks[dimension][t], 16 if name == "val" else 35)
             total = min(power / r, FULL_USE**2) if r > 0 else FULL_USE**2
-            gain = np.sqrt(total / (1 + noise) / power)
-            size = np.sqrt(total) if np.isinf(noise) else np.sqrt(total * noise / (1 + noise))
-            own = _autoregression(len(truth), per_clip, settings.noise_memory, rng)
-            own = (own - own.mean(axis=0)) / own.std(axis=0)
-            values = gain * honest * signals + factor * size * np.sqrt(spread) * own
-            # Who follows nothing moves the slider as much as the others do.
-            values += ~honest * np.sqrt(gain**2 * power) * rng.permuted(own, axis=1)
+            gain = np.sqrt(total / (1 + noise**2) / power)
+            size = np.sqrt(total / power) if np.isinf(noise) else gain * noise
+            values = gain * followed + factor * size * own
             most = 2.0 if workers else 1.0
-            values = np.clip(most * scale * values, -most, most)
+            values = np.clip(most * scale * values, -most, most)[:, :per_clip]
             traces += [_trace(clip["clip"], raters[k], seconds, values[:, k]) for k in range(per_clip)]
             if workers:
                 statics += [_static(clip, dimension, raters[k], values[:, k], rng) for k in range(per_clip)]
@@ -460,6 +459,12 @@ def _annotations(
     static.insert(2, "population", population)
     static.insert(3, "dimension", dimension)
     return frame, static, pd.concat(people, ignore_index=True)
+
+
+def _course(n: int, columns: int, memory: float, rng: np.random.Generator) -> Floats:
+    """Autoregressions of mean 0 and variance 1 in these very seconds, one in each column."""
+    drawn = _autoregression(n, columns, memory, rng)
+    return np.asarray((drawn - drawn.mean(axis=0)) / drawn.std(axis=0))
 
 
 def _trace(clip: str, rater: str, seconds: NDArray[np.int_], values: Floats) -> pd.DataFrame:

@@ -1,8 +1,7 @@
 """The paper's tables: console, CSV, LaTeX and HTML from one description.
 
 The best of a column is bold, baselines that the paper lacks included; an entry of which a fit is not
-certified
-is marked.
+certified, of the cross-validation as well, is marked.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import csv
 import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ class Entry:
     note : str
         In parentheses.
     certified : bool
-        Whether every fit behind it is.
+        Whether every fit behind it is, those of the cross-validation included.
     best : bool
     """
 
@@ -114,13 +114,7 @@ class Table:
             (
                 labels,
                 [
-                    Entry(
-                        e.value,
-                        e.sd,
-                        e.note,
-                        e.certified,
-                        not np.isnan(e.value) and sign * round(e.value, self.digits) == best[labels[:-1], k],
-                    )
+                    replace(e, best=sign * round(e.value, self.digits) == best.get((labels[:-1], k)))
                     for k, e in enumerate(entries)
                 ],
             )
@@ -149,7 +143,7 @@ class Table:
         return "\n".join(out) + "\n"
 
     def csv(self) -> str:
-        """Numbers in full, one line a entry."""
+        """Numbers in full, one line an entry."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*self.labels, "column", "value", "sd", "note", "best", "certified"])
@@ -204,11 +198,17 @@ class Table:
         )
 
 
-def _entry(records: Iterable[Mapping[str, object]], key: str, *, spread: bool = True) -> Entry:
+def _certified(result: Mapping[str, Any]) -> bool:
+    """Whether the reported fit and all that its weight was chosen by are; what fits nothing is."""
+    proof, folds = result["proof"], result["cross_validation"]["fits"]
+    return (proof is None or bool(proof["converged"])) and all(converged for *_, converged in folds)
+
+
+def _entry(records: Iterable[Mapping[str, Any]], key: str, *, spread: bool = True) -> Entry:
     """Mean and standard deviation over runs."""
     found = list(records)
     values = np.array([record[key] for record in found], dtype=float)
-    certified = all(r["proof"] is None or r["proof"]["converged"] for r in found)  # type: ignore[index]
+    certified = all(map(_certified, found))
     sd = float(values.std(ddof=1)) if spread and len(values) > 1 else None
     return Entry(float(values.mean()) if len(values) else float("nan"), sd, certified=certified)
 
@@ -260,9 +260,8 @@ def table_9(results: Results) -> Table:
             rows.append(((dimension, method.name), entries))
     return Table(
         "table9",
-        "Table 9. P2: accuracy on the Eval set, mean ± sd over runs (which differ in their folds and "
-        "in the few "
-        "experts), over annotations as in the paper, and over clips by majority of their annotations",
+        "Table 9. P2: accuracy on the Eval set, mean ± sd over runs (which differ in their folds and in the "
+        "few experts), over annotations as in the paper, and over clips by majority of their annotations",
         ("dimension", "method"),
         ("annotations", "clips"),
         rows,
@@ -278,13 +277,12 @@ def table_6(results: Results) -> Table:
         entries = []
         for name in BASELINES:
             r = record["methods"][name]
-            entries.append(Entry(r["accuracy"], None, f"{r['zeros']:.2f}", bool(r["proof"]["converged"])))
+            entries.append(Entry(r["accuracy"], None, f"{r['zeros']:.2f}", _certified(r)))
         rows.append(((dimension, population), entries))
     return Table(
         "table6",
-        "Table 6. Accuracy on the Val set, on the training data, with ratings as features; in "
-        "parentheses the "
-        "share of zeros in W",
+        "Table 6. Accuracy on the Val set, on the training data, with ratings as features; in parentheses "
+        "the share of zeros in W",
         ("dimension", "population"),
         BASELINES,
         rows,
@@ -300,13 +298,12 @@ def table_7(results: Results) -> Table:
         entries = []
         for name in BASELINES:
             r = record["methods"][name]
-            entries.append(Entry(r["rmse"], None, f"{r['zeros']:.2f}", bool(r["proof"]["converged"])))
+            entries.append(Entry(r["rmse"], None, f"{r['zeros']:.2f}", _certified(r)))
         rows.append(((dimension, modality), entries))
     return Table(
         "table7",
-        "Table 7. RMSE on the training data, of the experts' medians by descriptors; in parentheses "
-        "the share of "
-        "zeros in W",
+        "Table 7. RMSE on the training data, of the experts' medians by descriptors; in parentheses the "
+        "share of zeros in W",
         ("dimension", "features"),
         BASELINES,
         rows,

@@ -4,15 +4,16 @@
   first line of words is a header, what follows ``#`` or ``%`` is a comment.
 - *EmotionML*, which GTrace is compatible with: ``<trace freq="10Hz" samples="..."/>`` in a ``<dimension
   name="arousal">``, from the start that the fragment ``#t=12,45`` of the ``<reference uri="...">`` of its
-  ``<emotion>`` gives, else from 0. EmotionML has values in [0, 1], of which 0.5 is neutral; they become
-  those of the scale. ``pleasure`` is valence; other dimensions are left out.
+  ``<emotion>`` gives, before or after the traces, else from 0. EmotionML has values in [0, 1], of which 0.5
+  is neutral; they become those of the scale. ``pleasure`` is valence; other dimensions are left out.
 - *XML with a sample an element*: anything that has attributes ``time`` and ``value``, in elements whose
   attributes ``clip``, ``rater``, ``dimension``, ``session`` say what they are of.
 
 References
 ----------
 Cowie, Sawey, Doherty, Jaimovich, Fyans and Stapleton, "GTrace: General trace program compatible with
-EmotionML", ACII 2013. Emotion Markup Language (EmotionML) 1.0, W3C Recommendation, 2014.
+EmotionML", ACII 2013. Emotion Markup Language (EmotionML) 1.0, W3C Recommendation, 2014. Media Fragments URI
+1.0, W3C Recommendation, 2012.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from urllib.parse import unquote
 from xml.parsers import expat
 
 import pandas as pd
@@ -137,6 +139,7 @@ class _Element:
     attributes: dict[str, str]
     of: dict[str, str] = field(default_factory=dict)  # clip, rater, dimension, session
     start: float = 0.0
+    traces: list[tuple[int, _Element]] = field(default_factory=list)  # of an emotion, with their lines
 
 
 def _from_xml(data: bytes, source: Source, scale: tuple[float, float]) -> Iterator[Row]:
@@ -148,7 +151,7 @@ def _from_xml(data: bytes, source: Source, scale: tuple[float, float]) -> Iterat
     def opened(tag: str, attributes: dict[str, str]) -> None:
         name = tag.split(" ")[-1]
         around = open_elements[-1] if open_elements else _Element("", {})
-        element = _Element(name, attributes, dict(around.of), around.start)
+        element = _Element(name, attributes, dict(around.of))
         element.of.update({k: attributes[k] for k in ("clip", "rater", "session") if k in attributes})
         line = parser.CurrentLineNumber
         if "dimension" in attributes:
@@ -158,15 +161,20 @@ def _from_xml(data: bytes, source: Source, scale: tuple[float, float]) -> Iterat
         open_elements.append(element)
         if name == "reference" and "uri" in attributes and around.name == "emotion":
             around.of.setdefault("clip", _clip_of(attributes["uri"]))
-            around.start = _start_of(attributes["uri"])
+            around.start = _start_of(attributes["uri"], line, source)
         elif name == "trace" and "samples" in attributes:
             if element.of.get("dimension"):
-                rows.extend(_emotionml(element, line, source, scale))
+                emotion = next((e for e in reversed(open_elements) if e.name == "emotion"), element)
+                emotion.traces.append((line, element))
         elif {"time", "value"} <= set(attributes):
             rows.append((line, {**element.of, "time": attributes["time"], "value": attributes["value"]}))
 
     def closed(tag: str) -> None:
-        open_elements.pop()
+        # Only now is it known what the emotion refers to: its reference may come after its traces.
+        emotion = open_elements.pop()
+        for line, trace in emotion.traces:
+            trace.of, trace.start = {**emotion.of, **trace.of}, emotion.start
+            rows.extend(_emotionml(trace, line, source, scale))
 
     parser.StartElementHandler = opened
     parser.EndElementHandler = closed
@@ -197,7 +205,18 @@ def _clip_of(uri: str) -> str:
     return Path(uri.split("#")[0]).stem
 
 
-def _start_of(uri: str) -> float:
-    """Of a media fragment in seconds: ``film.avi#t=12,45``, ``film.avi#t=npt:12``."""
-    match = re.search(r"#(?:.*&)?t=(?:npt:)?([0-9.]+)", uri)
-    return float(match[1]) if match and _is_number(match[1]) else 0.0
+def _start_of(uri: str, line: int, source: Source) -> float:
+    """Seconds at which a media fragment starts: ``film.avi#t=12,45``, ``#t=npt:01:30``, ``#t=0:01:30.5``."""
+    pairs = [part.partition("=") for part in unquote(uri).partition("#")[2].split("&")]
+    times = [value for name, _, value in pairs if name == "t"]
+    if not times:
+        return 0.0
+    start = times[-1].removeprefix("npt:").partition(",")[0]  # of several, the last counts
+    if not start and "," in times[-1]:
+        return 0.0
+    match = re.fullmatch(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?)", start)
+    if not match or (match[2] and float(match[3]) >= 60):
+        expected = "normal play time such as '12.5', '01:30' or 'npt:0:01:30' (other units are not read)"
+        raise source.refuse(line, "uri", f"t={times[-1]!r}", expected)
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds

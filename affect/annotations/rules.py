@@ -55,7 +55,11 @@ def latest_session(annotations: Annotations, *, population: str | None = None) -
 def at_most_clips(
     annotations: Annotations, *, clips: int = 5, population: str | None = "crowd"
 ) -> pd.DataFrame:
-    """A worker annotates at most five clips: of more, the first five in the table are kept."""
+    """A worker annotates at most five clips: of more, the first five in the table are kept.
+
+    A clip that is annotated again is one clip, and where it was at first. So this rule comes before
+    `latest_session`, which leaves only the last of its sessions.
+    """
     table = _annotations(annotations, population)
     order = pd.concat(
         [pd.Series(pd.factorize(own["clip"])[0], index=own.index) for _, own in table.groupby("rater")]
@@ -131,7 +135,9 @@ def values_missing(
         start = max(end - seconds, 0)
         rated = np.unique(second_of(time))
         missing = end - start - int(((rated >= start) & (rated < end)).sum())
-        return f"{missing} of the last {end - start} s missing" if missing > share * (end - start) else None
+        most = share * (end - start)
+        # A share such as 0.29 is rounded, and the product once more: each by half of EPS at most.
+        return f"{missing} of the last {end - start} s missing" if missing - most > EPS * most else None
 
     return _each(annotations, population, found)
 
@@ -188,8 +194,8 @@ def static_opposite(annotations: Annotations, *, population: str | None = "crowd
 
 #: Of crowdworkers who also rated clips as a whole: the paper's Val set.
 RULES: tuple[Rule, ...] = (
-    latest_session,
     at_most_clips,
+    latest_session,
     too_little_data,
     slider_unmoved,
     data_lost,

@@ -42,7 +42,7 @@ __all__ = [
 
 POPULATIONS = ("crowd", "expert")
 DIMENSIONS = ("arousal", "valence")
-QUADRANTS = ("HAHV", "HALV", "LAHV", "LALV")
+QUADRANTS = ("HAHV", "LAHV", "LALV", "HALV")  # in the order of the paper's Table 2
 #: The sliders of the paper: the crowd's own (section 3.2.1) and GTrace.
 SCALES: Mapping[str, tuple[float, float]] = {"crowd": (-2.0, 2.0), "expert": (-1.0, 1.0)}
 

@@ -1,6 +1,7 @@
 """`python -m affect` on one's own files: end to end, and every mistake named."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,11 @@ import pytest
 import affect.__main__ as command
 from affect.own import cut, modalities, read_features, read_ratings
 from affect.pipeline import cleaned, of_simulation
+from affect.problems import Protocol
+from affect.seeds import SWEPT_METHODS, Swept
 from affect.simulate import simulate
+from affect.study import Results
+from tests.affect.test_study import made
 
 CLIPS = {"a": "HAHV", "b": "LALV", "c": "HALV"}
 
@@ -149,6 +154,59 @@ def test_the_rules_find_what_the_simulation_planted():
     assert prepared.val.traces["value"].abs().max() <= 1
     crowd = prepared.val.traces[prepared.val.traces["population"] == "crowd"]
     assert (crowd.groupby(["clip", "dimension"])["rater"].nunique() == 15).all()
+
+
+def doubtful(results):
+    """The same results with one fit of a cross-validation that ended too early."""
+    records = json.loads(json.dumps(dict(results.records)))
+    fits = next(iter(records.values()))["methods"]["EG-MTL"]["cross_validation"]["fits"]
+    fits[0][3] = False
+    return Results(records, results.settings)
+
+
+def test_the_exit_status_is_1_if_a_fit_of_the_cross_validation_is_not_certified(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        command, "run", lambda wanted, settings, *_, **__: doubtful(Results(made(), settings))
+    )
+    assert command.main(files(tmp_path)) == 1
+    assert "NOT certified: EG-MTL, p1-arousal-audio-front-05-0: 1 of 1 fits of the" in capsys.readouterr().out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Every fit is certified" not in page
+    assert 'class="result failed"' in page
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "a seed", "a sweep"])
+def test_seeds_and_sweeps_are_in_the_exit_status_and_in_the_command(tmp_path, monkeypatch, capsys, wrong):
+    def one(is_wrong):
+        records = made() | made(problem="p2", cell="valence")
+        for record in records.values():
+            for r in record["methods"].values():
+                r["rmse_crowd"] = r["rmse_truth"] = r["rmse"]
+        results = Results(records, {"protocol": asdict(Protocol())})
+        return doubtful(results) if is_wrong else results
+
+    rmse = {name: [0.1] for name in SWEPT_METHODS}
+    monkeypatch.setattr(command, "many", lambda *_, **__: [one(False), one(wrong == "a seed")])
+    monkeypatch.setattr(
+        command, "sweep", lambda *_, **__: iter([Swept("experts", 2.0, rmse, [one(wrong == "a sweep")])])
+    )
+    given = "--seeds 2 --sweeps 1 --seed 7 --runs 3 --judge crowd --folds random --rule max"
+    out = tmp_path / "out"
+    status = command.main([*given.split(), "--output", str(out), "--jobs", "1"])
+    assert status == (wrong != "nothing")
+    text = (out / "study.md").read_text()
+    assert f"`python -m affect {given}`" in text
+    assert str(tmp_path) not in text
+    if wrong != "nothing":
+        said = {"a seed": "seed 8: EG-MTL", "a sweep": "experts 2: EG-MTL"}[wrong]
+        assert f"NOT certified: {said}" in capsys.readouterr().out
+
+
+def test_defaults_are_not_in_the_command():
+    options = command._parser().parse_args(["--seeds", "2"])
+    assert command._command(options) == "python -m affect --seeds 2"
 
 
 def test_counts_are_counts(capsys):

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from affect.annotations import combine, read_gtrace
@@ -65,6 +66,56 @@ def test_emotionml(tmp_path):
     ]
     wider = read_gtrace(file_of(tmp_path, EMOTIONML), rater="w", population="crowd", scale=(-2, 2))
     assert wider.traces["value"].tolist() == [0, 1, 2, -2, -1, 0]
+
+
+REFERENCE = '    <reference uri="file:///clips/psycho.avi#t=12,14" role="triggeredBy"/>\n'
+
+
+@pytest.mark.parametrize("given", [{}, {"clip": "mine"}])
+def test_a_reference_counts_wherever_it_stands(tmp_path, given):
+    """EmotionML leaves the order of the children of an emotion free."""
+    last = EMOTIONML.replace(REFERENCE, "").replace("  </emotion>", f"{REFERENCE}  </emotion>")
+    assert last.index("<reference") > last.index("<trace")
+    tables = [read_gtrace(file_of(tmp_path, text), rater="e1", **given).traces for text in (EMOTIONML, last)]
+    pd.testing.assert_frame_equal(*tables)
+    assert tables[1]["time"].min() == 12
+    assert set(tables[1]["clip"]) == {given.get("clip", "psycho")}
+
+
+def test_every_emotion_has_its_own_reference(tmp_path):
+    emotion = """<emotion><dimension name="arousal"><trace freq="1Hz" samples="0 1"/></dimension>
+      <reference uri="{}"/></emotion>"""
+    text = f"<emotionml>{emotion.format('a.avi#t=3')}{emotion.format('b.avi')}</emotionml>"
+    held = read_gtrace(file_of(tmp_path, text), rater="e1")
+    assert held.traces[["clip", "time"]].values.tolist() == [["a", 3], ["a", 4], ["b", 0], ["b", 1]]
+
+
+@pytest.mark.parametrize(
+    ("fragment", "start"),
+    [
+        ("", 0.0),
+        ("#track=1", 0.0),
+        ("#t=12.5", 12.5),
+        ("#t=npt:12.5,20", 12.5),
+        ("#t=,20", 0.0),
+        ("#t=90", 90.0),
+        ("#t=01:30", 90.0),
+        ("#t=npt:0:01:30", 90.0),
+        ("#t=npt%3A1:00:01.25,2:00:00", 3601.25),
+        ("#track=1&amp;t=7", 7.0),
+    ],
+)
+def test_media_fragments_are_in_normal_play_time(tmp_path, fragment, start):
+    text = EMOTIONML.replace("#t=12,14", fragment)
+    assert read_gtrace(file_of(tmp_path, text), rater="e1").traces["time"].min() == start
+
+
+@pytest.mark.parametrize("time", ["smpte:00:01:30", "clock:2009-07-26T11:19:01Z", "1:90", "soon", "", "-3"])
+def test_other_units_of_media_fragments_are_refused_by_name(tmp_path, time):
+    file = file_of(tmp_path, EMOTIONML.replace("#t=12,14", f"#t={time}"))
+    expected = re.escape(f"{file}, line 4, column 'uri': found t={time!r}; expected normal play time")
+    with pytest.raises(ValueError, match=expected):
+        read_gtrace(file, rater="e1")
 
 
 def test_a_sample_an_element(tmp_path):

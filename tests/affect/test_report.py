@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,11 +14,15 @@ from matplotlib.figure import Figure
 from affect.claims import Claim
 from affect.figures import as_bytes, figure_2, figure_5, heat_map
 from affect.material import Cube, Material, feature_cube, p1_data
+from affect.methods import METHODS
 from affect.page import page
+from affect.problems import Protocol
+from affect.relations import BASELINES
 from affect.report import uncertified
-from affect.seeds import SWEPT_METHODS, Swept, interval, markdown
+from affect.seeds import SWEPT_METHODS, Swept, interval, many, markdown, sweep
+from affect.simulate import AUDIO, simulate
 from affect.study import Results
-from affect.tables import Entry, Table, agreement_table, table_8, table_9
+from affect.tables import Entry, Table, agreement_table, table_6, table_7, table_8, table_9
 from tests.affect.test_study import made, result
 
 VOID = {"meta", "img"}
@@ -85,9 +89,35 @@ def test_table_8_has_mean_and_deviation_over_runs():
     assert "–" in t.console()
     best = [labels[-1] for labels, entries in t.rows if entries[0].best]
     assert best == ["SR, experts only"]
-    assert [
-        labels[-1] for labels, e in table_9(Results(made(problem="p2", cell="valence"), {})).rows if e[0].best
-    ]
+
+
+def test_table_9_has_the_accuracies_and_the_highest_is_best():
+    records = made({"ridge": 0.125, "mean": 0.5}, problem="p2", cell="valence")
+    rows = dict(table_9(Results(records, {})).rows)
+    accuracy = {name: rows["valence", name][0] for name in ("ridge", "mean")}
+    np.testing.assert_allclose([e.value for e in accuracy.values()], [0.87, 0.495])  # two runs: 0.01 apart
+    assert [labels[-1] for labels, entries in rows.items() if entries[0].best] == ["ridge"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "name", "words"),
+    [
+        ("rmse", "table8", "against the median of the experts on"),
+        ("rmse_crowd", "table8-crowd", "against the median of the crowd on"),
+        ("rmse_truth", "table8-truth", "against the true profile on"),
+    ],
+)
+def test_table_8_says_what_it_is_against(measure, name, words):
+    records = made()
+    for record in records.values():
+        for r in record["methods"].values():
+            r |= {"rmse": 1.0, "rmse_crowd": 2.0, "rmse_truth": 3.0}
+    t = table_8(Results(records, {}), measure)
+    assert t.name == name
+    assert words in t.caption
+    assert {entries[0].value for _, entries in t.rows} == {
+        {"rmse": 1.0, "rmse_crowd": 2.0, "rmse_truth": 3.0}[measure]
+    }
 
 
 def test_what_is_not_certified_is_marked():
@@ -99,6 +129,33 @@ def test_what_is_not_certified_is_marked():
     assert uncertified(Results(records, {})) == [
         "Dirty MTL, p1-arousal-audio-front-05-1: gap 1e-07 F(0) after 3 iterations"
     ]
+
+
+def test_a_fit_of_the_cross_validation_counts_as_a_reported_one_does():
+    """The weight was chosen by it: it is marked, listed and counted."""
+    records = made() | made(problem="p2", cell="valence")
+    for key in ("p1-arousal-audio-front-05-1", "p2-valence-0"):
+        records[key]["methods"]["Dirty MTL"]["cross_validation"]["fits"] += [[1.0, 0.2, 9, False]] * 2
+    results = Results(records, {})
+    assert results.count()[0] == results.count()[1]  # every reported fit is certified
+    for t in (table_8(results), table_9(results)):
+        marked = {labels[-1] for labels, entries in t.rows for e in entries if not e.certified}
+        assert marked == {"Dirty MTL"}
+    assert uncertified(results) == [
+        "Dirty MTL, p1-arousal-audio-front-05-1: 2 of 3 fits of the cross-validation",
+        "Dirty MTL, p2-valence-0: 2 of 3 fits of the cross-validation",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("relation", "key"), [(table_6, "table6-crowd-arousal"), (table_7, "table7-audio-arousal")]
+)
+def test_tables_6_and_7_mark_what_is_not_certified(relation, key):
+    records = {key: {"methods": {name: result(0.2) for name in BASELINES}}}
+    assert not relation(Results(records, {})).uncertified
+    records[key]["methods"]["Lasso"]["cross_validation"]["fits"].append([1.0, 0.2, 9, False])
+    ((_, entries),) = relation(Results(records, {})).rows
+    assert [e.certified for e in entries] == [name != "Lasso" for name in BASELINES]
 
 
 def test_agreement_table():
@@ -270,6 +327,23 @@ def test_the_page_says_what_is_not_certified(text):
     assert "20 of 24" in text
 
 
+@pytest.mark.parametrize(
+    ("counts", "certified"),
+    [((10, 10, 20, 20), True), ((10, 10, 20, 15), False), ((10, 9, 20, 20), False)],
+)
+def test_the_page_says_one_thing_of_its_fits(counts, certified):
+    text = page(
+        "A study",
+        counts=counts,
+        uncertified=[],
+        **dict.fromkeys(("claims", "quality", "agreement", "anova", "results", "relations", "notes"), ()),
+        figures={},
+        settings=(),
+    )
+    assert ('class="result failed"' in text) != certified
+    assert ("Every fit is certified." in text) == certified
+
+
 # -- over seeds --------------------------------------------------------------------------------------
 
 
@@ -287,8 +361,7 @@ def test_the_page_of_seeds():
         for record in records.values():
             for r in record["methods"].values():
                 r["rmse_crowd"] = r["rmse_truth"] = r["rmse"]
-        protocol = {"runs": 2, "tol": 1e-6, "fold_tol": 1e-3}
-        return Results(records, {"protocol": protocol})
+        return Results(records, {"protocol": asdict(Protocol(runs=2, judge="crowd", rule="max"))})
 
     swept = [
         Swept("experts", n, {name: [0.1, 0.2] if name == "EG-MTL" else [0.3, 0.5] for name in SWEPT_METHODS})
@@ -302,3 +375,49 @@ def test_the_page_of_seeds():
     section = text.split("## The methods")[1].split("##")[0]
     widths = [line.count("|") for line in section.splitlines() if line.startswith("|")]
     assert len(set(widths)) == 1
+    # Lasso has RMSE 0.9 and accuracy 0.1 where EG-MTL has 0.2 and 0.8, then 0.22 and 0.78: EG-MTL leads.
+    cells = [c.strip() for c in next(c for c in text.splitlines() if c.startswith("| Lasso | ")).split("|")]
+    assert [cells[k].split(" ")[0] for k in (5, 6, 8)] == ["0.690"] * 3
+    assert "Folds of the cross-validation: time; " in text
+    assert "chosen by labels of: crowd; P2 scores a class by: max." in text
+    # Per simulation 2 runs of 2 problems, of each method one reported fit and one of the cross-validation.
+    number = 2 * 2 * 2 * len(METHODS)
+    assert f"{number} of {number} reported fits and {number} of {number} fits of" in text
+    swept[0] = replace(swept[0], results=[one(0.0)])
+    number += 2 * 2 * len(METHODS)
+    assert f"{number} of {number} reported fits" in markdown([one(0.0), one(0.02)], swept, "")
+
+
+def fast(monkeypatch, seen):
+    """`run` without solving: what it is given is remembered."""
+
+    def remembered(wanted, settings, folder, **_):
+        seen.append((list(wanted), settings))
+        return Results(made(), settings)
+
+    monkeypatch.setattr("affect.seeds.run", remembered)
+
+
+def test_every_seed_is_simulated(monkeypatch, tmp_path):
+    seen = []
+    fast(monkeypatch, seen)
+    many([3, 4], Protocol(runs=1), tmp_path)
+    for seed, (wanted, settings) in zip([3, 4], seen, strict=True):
+        assert settings["seed"] == seed
+        data = next(job for job in wanted if job.key.startswith("p1-arousal-audio")).arguments[0]
+        truth = simulate(seed).val.weights["arousal"].loc[list(AUDIO)].to_numpy().T
+        np.testing.assert_array_equal(data.weights["arousal", "audio"], truth)
+
+
+def test_a_sweep_has_the_values_that_it_says(monkeypatch, tmp_path):
+    seen = []
+    fast(monkeypatch, seen)
+    monkeypatch.setattr("affect.seeds.SWEEPS", {"experts": (2, 5), "relatedness": (1.0,)})
+    swept = list(sweep([3], Protocol(runs=1), tmp_path))
+    assert [(s.knob, s.value) for s in swept] == [("experts", 2.0), ("experts", 5.0), ("relatedness", 1.0)]
+    assert [len(s.results) for s in swept] == [1, 1, 1]
+    data = [wanted[0].arguments[0] for wanted, _ in seen]
+    assert [part.experts["arousal"].shape[-1] for part in data] == [2, 5, 16]
+    weights = data[2].weights["arousal", "audio"]
+    assert np.ptp(weights, axis=0).max() < 1e-12  # all clips have the same
+    assert np.ptp(data[1].weights["arousal", "audio"], axis=0).max() > 0.01

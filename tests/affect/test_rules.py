@@ -237,3 +237,21 @@ def test_a_clip_that_lost_all_is_in_the_report():
     held = annotations(trace(np.sin(np.arange(50.0))), trace(np.zeros(50), clip="b"))
     _, report = clean(held, TRACE_RULES)
     assert dict(zip(report.left["clip"], report.left["annotations"], strict=True)) == {"a": 1, "b": 0}
+
+
+@pytest.mark.parametrize(("missing", "dropped"), [(29, False), (30, True)])
+def test_exactly_at_a_share_that_is_no_binary_number_an_annotation_is_kept(missing, dropped):
+    assert 0.29 * 100 < 29  # as computed
+    held = trace(np.zeros(100 - missing))
+    rule = partial(rules.values_missing, share=0.29, seconds=100)
+    assert drops(rule, held, length={"a": 100.0}) == dropped
+
+
+def test_a_clip_that_is_annotated_again_stays_where_it_was_at_first():
+    """Six clips of one worker, of whom the first is redone at the end: the sixth is one too many."""
+    values = 0.3 + np.sin(np.arange(60.0))
+    traces = [trace(values, clip=f"c{k}") for k in range(6)] + [trace(values / 2, clip="c0", session=1)]
+    kept, report = clean(annotations(*traces, static=[(f"c{k}", "r", 1) for k in range(6)]), RULES)
+    assert kept.traces["clip"].unique().tolist() == ["c1", "c2", "c3", "c4", "c0"]
+    by_rule = report.dropped.groupby("rule")["clip"].agg(list).to_dict()
+    assert by_rule == {"at_most_clips": ["c5"], "latest_session": ["c0"]}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 from scipy.stats import rankdata
 
 from affect.simulate import (
@@ -136,6 +137,56 @@ def test_experts_agree_more_than_the_crowd(measured):
     assert (means["expert"] > means["crowd"] + 0.1).all()
 
 
+@pytest.fixture(scope="module")
+def courses():
+    """What the spammers of a clip follow, and what the honest raters do: without noise, delays and biases."""
+    found = []
+    for seed in SEEDS:
+        simulation = simulate(seed, Settings(crowd_noise=0.0, scale_use=0.0, lag=0.0))
+        for part, end in ((simulation.val, 2.0), (simulation.eval, 1.0)):
+            crowd = part.raters[part.raters["population"] == "crowd"].set_index(["dimension", "rater"])[
+                "kind"
+            ]
+            traces = good(part.traces[part.traces["population"] == "crowd"])
+            for (dimension, _), rows in traces.groupby(["dimension", "clip"]):
+                table = rows.pivot(index="time", columns="rater", values="value")
+                honest = (crowd[dimension].loc[table.columns] == "honest").to_numpy()
+                ratings = table.to_numpy()
+                # Not where nobody is to agree, so that all is noise, nor where the slider is at its end.
+                if np.ptp(ratings) > 0 and np.abs(ratings).max() < end:
+                    found.append((ratings[:, ~honest], ratings[:, honest][:, 0]))
+    assert len(found) > 100
+    return found
+
+
+def neighbours(course):
+    return np.corrcoef(course[1:], course[:-1])[0, 1]
+
+
+def test_a_spammer_moves_the_slider_as_steadily_as_raters_err(courses):
+    """Neighbouring seconds are as alike as of an autoregression that scipy filters, of the same length."""
+    rng = np.random.default_rng(0)
+    keep = np.exp(-1 / Settings().noise_memory)
+    found, expected = [], []
+    for followed, _ in courses:
+        shocks = rng.standard_normal((500 + len(followed), followed.shape[1]))  # it has forgotten its start
+        drawn = lfilter([1], [1, -keep], shocks, axis=0)[500:]
+        found += [neighbours(course) for course in followed.T]
+        expected += [neighbours(course) for course in drawn.T]
+    # Three standard errors of a difference of means.
+    assert abs(np.mean(found) - np.mean(expected)) <= 3 * np.hypot(np.std(found), np.std(expected)) / np.sqrt(
+        len(found)
+    )
+
+
+def test_a_spammer_follows_nobody_and_moves_as_far_as_the_others(courses):
+    pairs = [(course, profile) for followed, profile in courses for course in followed.T]
+    r = [np.corrcoef(*pair)[0, 1] for pair in pairs]
+    assert abs(np.mean(r)) <= 3 * np.std(r) / np.sqrt(len(r))  # of independent courses it is 0
+    # Exactly, but for rounding in sums of some 100 seconds.
+    np.testing.assert_allclose(*zip(*[(a.std(), b.std()) for a, b in pairs], strict=True), rtol=1e-12)
+
+
 def test_profiles_are_exactly_linear_in_the_descriptors(simulations):
     part = simulations[0].val
     for clip in part.clips["clip"]:
@@ -190,6 +241,18 @@ def test_a_knob_of_the_experts_leaves_the_crowd_as_it_is():
     pd.testing.assert_frame_equal(plain.val.profiles, noisy.val.profiles)
 
 
+def test_fewer_experts_are_the_first_of_many():
+    """Of whom the others remain does not change what anybody rates."""
+    few, many = (
+        s.val.traces[s.val.traces["population"] == "expert"]
+        for s in (simulate(2, Settings(experts=4)), simulate(2))
+    )
+    assert few["rater"].nunique() == 4
+    pd.testing.assert_frame_equal(
+        few.reset_index(drop=True), many[many["rater"].isin(few["rater"])].reset_index(drop=True)
+    )
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -197,6 +260,7 @@ def test_a_knob_of_the_experts_leaves_the_crowd_as_it_is():
         {"experts": 2.5},
         {"crowd_noise": -1.0},
         {"relatedness": 1.5},
+        {"fluctuation": 0.0},
         {"tails": 2.0},
         {"memory": 0.0},
         {"rejected": 0.9},
