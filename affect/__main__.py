@@ -18,6 +18,22 @@ from affect.study import jobs, run, settings_of, write_whole
 
 __all__ = ["main"]
 
+#: Options that say something about --ratings.
+OF_RATINGS = (
+    "features",
+    "audio",
+    "video",
+    "clips",
+    "static",
+    "dimension",
+    "experts",
+    "leave-out",
+    "segment",
+    "scale",
+    "evaluation",
+    "evaluation-clips",
+)
+
 
 def show(text: str) -> None:
     """One line that is written over, on a terminal only; an empty one clears it."""
@@ -37,9 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folds=options.folds,
             judge=options.judge,
             rule=options.rule,
+            targets=options.targets,
+            n_levels=options.levels,
+            intercept=options.intercept,
         )
         return command(options, protocol)
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         show("")
         print(f"affect: {error}", file=sys.stderr)
         return 2
@@ -50,9 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _study(options: argparse.Namespace, protocol: Protocol) -> int:
+    if not options.ratings:
+        for name in OF_RATINGS:
+            if getattr(options, name.replace("-", "_")) is not None:
+                raise ValueError(f"--{name}: found without --ratings; expected the ratings that it is about")
     show("reading" if options.ratings else "simulating")
     prepared = _own(options, protocol) if options.ratings else of_simulation(simulate(options.seed), protocol)
-    settings = settings_of(prepared.material, protocol, options.seed)
+    settings = settings_of(prepared.material, protocol, options.seed, prepared.p1)
     wanted = jobs(prepared.material, prepared.p1, options.seed, protocol)
     results = run(wanted, settings, options.output / "results", n_jobs=options.jobs, show=show)
     show("tables and figures")
@@ -90,6 +113,7 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
         val, features = cut(val, features, options.segment)
     columns = [column for column in features.columns if column not in ("clip", "time")]
     names = modalities(columns, options.audio or (), options.video or ())
+    unused = [column for column in columns if not any(column in mine for mine in names.values())]
     other = None
     if options.evaluation is not None:
         students = read_ratings(options.evaluation, clips=options.evaluation_clips, scale=scale)
@@ -103,7 +127,12 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
             f"are the crowd."
         )
     if options.segment:
-        notes.append(f"Clips are segments of {options.segment} s of the recordings.")
+        notes.append(
+            f"Clips are segments of {options.segment} s of the recordings, and what is left of these is not "
+            "used. The quality rules are about whole recordings."
+        )
+    if unused:
+        notes.append(f"Descriptors that are neither audio nor video are not used: {', '.join(unused)}.")
     return prepare(
         "Expert-guided multi-task learning: the study on given ratings",
         val,
@@ -152,10 +181,10 @@ def _command(options: argparse.Namespace) -> str:
     parser = _parser()
     given = [
         f" --{name} {getattr(options, name)}"
-        for name in ("seeds", "sweeps", "seed", "runs", "judge", "folds", "rule")
+        for name in ("seeds", "sweeps", "seed", "runs", "judge", "folds", "rule", "targets", "levels")
         if getattr(options, name) != parser.get_default(name)
     ]
-    return "python -m affect" + "".join(given)
+    return "python -m affect" + "".join(given) + (" --intercept" if options.intercept else "")
 
 
 def _words(value: object) -> str:
@@ -183,6 +212,24 @@ def _parser() -> argparse.ArgumentParser:
         help="whose held-out labels choose the weight of methods that are given experts (default: own)",
     )
     add("--rule", choices=("sum", "max"), default="sum", help="how P2 scores a class (default: sum)")
+    add(
+        "--targets",
+        choices=("ratings", "levels"),
+        default="ratings",
+        help="P1: regression on the ratings, or on indicators of discrete levels (default: ratings)",
+    )
+    add(
+        "--levels",
+        type=_count,
+        default=5,
+        metavar="N",
+        help="how many levels from -1 to 1, with --targets levels (default: 5)",
+    )
+    add(
+        "--intercept",
+        action="store_true",
+        help="P1: an intercept of every clip; the paper's models have none",
+    )
     own = parser.add_argument_group("one's own data")
     add = own.add_argument
     add("--ratings", type=Path, nargs="+", metavar="FILE", help="annotations of crowd and experts")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from affect.material import Material
+from affect.material import Material, labelled
 from affect.relations import BASELINES
 from affect.study import Results
 
@@ -31,7 +31,7 @@ def as_bytes(figure: Figure, kind: str = "png") -> bytes:
 
 def exemplars(material: Material, most: int = 4) -> list[int]:
     """The first clip of each quadrant, in the paper's order; without quadrants the first clips."""
-    if "quadrant" not in material.clips or material.clips["quadrant"].isna().any():
+    if not labelled(material.clips):
         return list(range(min(most, len(material.clips))))
     quadrants = list(material.clips["quadrant"])
     return [quadrants.index(q) for q in ("HAHV", "LAHV", "LALV", "HALV") if q in quadrants]

@@ -92,7 +92,9 @@ def _last_seconds(table: pd.DataFrame, clips: pd.DataFrame, seconds: int) -> pd.
     start = dict(zip(clips["clip"].astype(str), second_of(clips["length"]) - seconds, strict=True))
     short = [clip for clip, first in start.items() if first < 0]
     if short:
-        raise ValueError(f"clips: found {short[0]!r} of less than {seconds} s; expected at least as many")
+        raise ValueError(
+            f"clips: found {str(short[0])!r} of less than {seconds} s; expected at least as many"
+        )
     clip = table["clip"].astype(str)
     table = table.assign(clip=clip)[clip.isin(list(start))]
     time = second_of(table["time"]) - table["clip"].map(start).astype(int)

@@ -11,6 +11,7 @@ from affect.annotations import RULES, TRACE_RULES, Annotations, clean, rescale
 from affect.material import Material, cube, feature_cube, p1_data
 from affect.problems import P1Data, Protocol
 from affect.simulate import AUDIO, VIDEO, Simulation
+from affect.study import remarks
 
 __all__ = ["Prepared", "cleaned", "of_simulation", "prepare"]
 
@@ -89,12 +90,17 @@ def prepare(
     -------
     Prepared
     """
-    seconds = (protocol or Protocol()).seconds
+    protocol = protocol or Protocol()
+    seconds = protocol.seconds
     rated = set(map(tuple, val.traces[["population", "dimension"]].drop_duplicates().to_numpy().tolist()))
     dimensions = sorted({d for _, d in rated if {("crowd", d), ("expert", d)} <= rated})
     if not dimensions:
+        left = ", ".join(f"{d} by {'experts' if p == 'expert' else 'the crowd'}" for p, d in sorted(rated))
+        dropped = "; ".join(f"{rule}: {count}" for rule, count, _ in quality if count)
         raise ValueError(
-            f"ratings: found {sorted(rated)}; expected one dimension at least that crowd and experts rated"
+            f"ratings: found {left or 'none'}; expected one dimension at least that crowd and experts rated"
+            + (f" (annotations that the quality rules dropped: {dropped})" if dropped else "")
+            + ("" if ("expert", "arousal") in rated or ("expert", "valence") in rated else " (--experts?)")
         )
     others = {}
     if evaluation is not None:
@@ -116,7 +122,24 @@ def prepare(
         others,
     )
     p1 = p1_data(material, profiles, weights)
-    return Prepared(title, val, evaluation, material, p1, tuple(quality), tuple(notes))
+    told = (*notes, *_protocol_notes(protocol), *remarks(material, protocol))
+    return Prepared(title, val, evaluation, material, p1, tuple(quality), told)
+
+
+def _protocol_notes(protocol: Protocol) -> tuple[str, str]:
+    """What the numbers are of."""
+    offset = (
+        "Every clip has an intercept of its own (--intercept), which the paper's models have not."
+        if protocol.intercept
+        else "As in the paper no model of P1 has an intercept: of all methods only the mean can predict "
+        "anything but 0 where the descriptors are at their means. Where ratings are far from 0, that alone "
+        "may decide for the mean; with --intercept every clip has one."
+    )
+    used = (
+        f"Ratings are converted to [-1, 1], and RMSE are in these units. The last {protocol.seconds} s of "
+        "every clip are learned from; agreement is of whole clips."
+    )
+    return used, offset
 
 
 def of_simulation(simulation: Simulation, protocol: Protocol | None = None) -> Prepared:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import t as student
@@ -80,7 +79,7 @@ def many(
         found.append(
             run(
                 wanted,
-                settings_of(prepared.material, protocol, seed),
+                settings_of(prepared.material, protocol, seed, prepared.p1),
                 folder,
                 n_jobs=n_jobs,
                 show=partial(_prefixed, show, f"seed {seed}"),
@@ -120,10 +119,10 @@ def sweep(
             for seed in seeds:
                 settings = replace(Settings(), **{knob: value})  # type: ignore[arg-type]
                 prepared = of_simulation(simulate(seed, settings), protocol)
-                described: dict[str, Any] = settings_of(prepared.material, protocol, seed)
+                described = settings_of(prepared.material, protocol, seed, prepared.p1, methods)
                 results = run(
                     list(p1_jobs(prepared.p1, seed, protocol, SWEPT_CELLS, methods)),
-                    described | {"methods": [method.name for method in methods]},
+                    described,
                     folder,
                     n_jobs=n_jobs,
                     show=partial(_prefixed, show, f"{knob} {value:g}, seed {seed}"),
@@ -156,7 +155,8 @@ def markdown(found: Sequence[Results], swept: Sequence[Swept], command: str) -> 
         "were fixed before anything was learned from it.",
         "",
         f"Folds of the cross-validation: {protocol['folds']}; weights of methods that are given experts are "
-        f"chosen by labels of: {protocol['judge']}; P2 scores a class by: {protocol['rule']}.",
+        f"chosen by labels of: {protocol['judge']}; P2 scores a class by: {protocol['rule']}. P1 is "
+        f"fitted to {protocol['targets']}, {'with' if protocol['intercept'] else 'without'} intercepts.",
         "",
         f"{fits[1]} of {fits[0]} reported fits and {fits[3]} of {fits[2]} fits of the cross-validation are "
         f"certified to their tolerance ({protocol['tol']:g} and {protocol['fold_tol']:g} of F(0))"
