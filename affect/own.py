@@ -16,6 +16,7 @@ from affect.annotations.tables import SCALES, validate_clips, validate_static
 
 __all__ = ["cut", "modalities", "read_features", "read_ratings", "with_experts"]
 
+TIDY = {"clip", "rater", "population", "dimension", "value"}
 TIME = ("time", "sec", "t")
 LOGS = (".xml", ".log", ".txt", ".eml")  # GTrace
 
@@ -52,7 +53,7 @@ def read_ratings(
             parts.append(read_gtrace(path, dimension=dimension, scale=scale or (-1.0, 1.0)))
             continue
         table, _ = table_of(path)
-        if {"clip", "rater"} <= set(table.columns):
+        if len(TIDY & {column.lower() for column in table.columns}) > 1:  # else `read` says what it lacks
             parts.append(read(path, scale=scale))
         else:
             parts.append(read_wide(path, dimension=dimension, scale=scale or SCALES))

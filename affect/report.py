@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from affect.claims import claims
 from affect.concordance import anova_rows, concordance_tables, measured
 from affect.figures import as_bytes, figure_2, figure_3, figure_4, figure_5
@@ -73,7 +75,7 @@ def uncertified(results: Results) -> list[str]:
 def write_report(
     prepared: Prepared, results: Results, folder: Path, options: Sequence[tuple[str, Any]]
 ) -> Path:
-    """Write report.html, and each table (txt, csv, tex) and figure (png, pdf) by itself.
+    """Write report.html, each table (txt, csv, tex) and figure (png, pdf) by itself, and what else it says.
 
     Returns
     -------
@@ -92,6 +94,19 @@ def write_report(
         drawn[number] = (CAPTIONS[number], png)
         write_whole(folder / "figures" / f"figure{number}.png", png)
         write_whole(folder / "figures" / f"figure{number}.pdf", as_bytes(figure, "pdf"))
+    effects, statements = anova_rows(by_set), claims(results)
+    for name, columns, rows in (
+        ("quality", ("rule", "dropped", "left"), prepared.quality),
+        ("anova", ("factor", "F", "degrees of freedom", "p"), effects),
+        (
+            "conclusions",
+            ("statement", "problem", "holds in", "of", "in the paper"),
+            [(c.text, c.problem, c.holds, c.of, c.in_paper) for c in statements],
+        ),
+    ):
+        if rows:
+            text = pd.DataFrame(rows, columns=list(columns)).to_csv(index=False)
+            write_whole(folder / "tables" / f"{name}.csv", text)
     settings = results.settings
     facts: list[tuple[str, Any]] = [
         *settings.get("protocol", {}).items(),
@@ -105,10 +120,10 @@ def write_report(
         prepared.title,
         counts=results.count(),
         uncertified=uncertified(results),
-        claims=claims(results),
+        claims=statements,
         quality=prepared.quality,
         agreement=agreement,
-        anova=anova_rows(by_set),
+        anova=effects,
         results=main,
         relations=shared,
         figures=drawn,

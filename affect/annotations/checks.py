@@ -48,9 +48,10 @@ def columns_of(table: Any, wanted: tuple[str, ...], source: Source) -> pd.DataFr
         raise TypeError(f"{source.name}: found {type(table).__name__}; expected a DataFrame")
     for column in wanted:
         if column not in table:
+            alike = [other for other in table.columns if str(other).strip().lower() == column]
             raise ValueError(
                 f"{source.name}: found no column {column!r} among {list(table.columns)}; "
-                f"expected {', '.join(wanted)}"
+                f"expected {', '.join(wanted)}" + (f" ({column!r} for {alike[0]!r})" if alike else "")
             )
     return table[list(wanted)].copy()
 
