@@ -6,10 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from affect.own import cut, modalities, read_features, read_ratings
-from affect.pipeline import Prepared, cleaned, of_simulation, prepare
+from affect.annotations import Annotations
+from affect.annotations.rules import values_missing
+from affect.own import EVAL_SCALE, cut, modalities, of_crowd, read_features, read_ratings, with_experts
+from affect.pipeline import Prepared, cleaned, of_simulation, prepare, quality_rules
 from affect.problems import Protocol
 from affect.report import result_tables, uncertified, write_report
 from affect.seeds import many, markdown, sweep
@@ -26,6 +30,7 @@ OF_RATINGS = (
     "clips",
     "static",
     "dimension",
+    "names",
     "experts",
     "leave-out",
     "segment",
@@ -97,52 +102,89 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
     """The data of one's own files."""
     if options.features is None:
         raise ValueError("--features: found none; expected the descriptors of the clips in --ratings")
-    scale = (options.scale[0], options.scale[1]) if options.scale else None
-    val = read_ratings(
-        options.ratings,
-        clips=options.clips,
-        static=options.static,
-        scale=scale,
-        dimension=options.dimension,
-        experts=options.experts or (),
-        leave_out=options.leave_out or (),
-    )
+    val, students, notes = _read(options)
     features = read_features(options.features, val.clips)
-    val, quality = cleaned(val)  # of whole recordings: a rater may well sit still for a segment
     if options.segment:
-        val, features = cut(val, features, options.segment)
-    columns = [column for column in features.columns if column not in ("clip", "time")]
-    names = modalities(columns, options.audio or (), options.video or ())
-    unused = [column for column in columns if not any(column in mine for mine in names.values())]
-    other = None
-    if options.evaluation is not None:
-        students = read_ratings(options.evaluation, clips=options.evaluation_clips, scale=scale)
-        other, dropped = cleaned(students, "Eval: ")
-        quality += dropped
-    experts = sorted(val.traces.loc[val.traces["population"] == "expert", "rater"].unique())
-    notes = [f"Ratings: {', '.join(map(str, options.ratings))}; descriptors: {options.features}."]
-    if options.experts:
-        notes.append(
-            f"The experts are stand-ins, named on the command line: {', '.join(experts)}. The others "
-            f"are the crowd."
-        )
-    if options.segment:
+        # Of recordings, since a rater may well sit still for a segment; but what is missing, of segments.
+        rules = [rule for rule in quality_rules(val) if rule is not values_missing]
+        whole, quality = cleaned(val, rules=rules)
+        pieces, features = cut(whole, features, options.segment)
+        val, more = cleaned(pieces, "segments: ", [partial(values_missing, seconds=protocol.seconds)])
+        quality += more
         notes.append(
             f"Clips are segments of {options.segment} s of the recordings, and what is left of these is not "
-            "used. The quality rules are about whole recordings."
+            "used. The quality rules are about whole recordings, but for missing values."
         )
-    if unused:
+    else:
+        val, quality = cleaned(val)
+    columns = [column for column in features.columns if column not in ("clip", "time")]
+    names = modalities(columns, options.audio or (), options.video or ())
+    if unused := [column for column in columns if not any(column in mine for mine in names.values())]:
         notes.append(f"Descriptors that are neither audio nor video are not used: {', '.join(unused)}.")
+    crowd = None
+    if students is not None:
+        crowd, dropped = cleaned(students, "Eval: ")
+        quality += dropped
     return prepare(
         "Expert-guided multi-task learning: the study on given ratings",
         val,
         features,
         names,
-        evaluation=other,
+        evaluation=crowd,
         protocol=protocol,
         quality=quality,
         notes=notes,
     )
+
+
+def _read(options: argparse.Namespace) -> tuple[Annotations, Annotations | None, list[str]]:
+    """The ratings of Val, those of the crowd of Eval, and what readers have to know of them."""
+    given: dict[str, Any] = {
+        "scale": None if options.scale is None else (options.scale[0], options.scale[1]),
+        "dimension": options.dimension,
+        "names": options.names,
+    }
+    # A file of GTrace does not say whose it is: where experts are named, all others are the crowd.
+    val = read_ratings(
+        options.ratings,
+        clips=options.clips,
+        static=options.static,
+        population="crowd" if options.experts else "expert",
+        **given,
+    )
+    sets = {"Val": val}
+    if options.evaluation is not None:
+        sets["Eval"] = read_ratings(
+            options.evaluation,
+            clips=options.evaluation_clips,
+            population="crowd",
+            default=EVAL_SCALE,
+            **given,
+        )
+    notes = [f"Ratings: {', '.join(map(str, options.ratings))}; descriptors: {options.features}."]
+    for name, held in sets.items():
+        scales = (f"{p} [{low:g}, {high:g}]" for p, (low, high) in held.scale.items())
+        notes.append(f"Scales of {name}, as read: {', '.join(scales)}.")
+    named = (options.experts or (), options.leave_out or ())
+    raters = {rater for held in sets.values() for rater in held.traces["rater"]}
+    if any(named):
+        sets = {name: with_experts(held, *named, others=raters) for name, held in sets.items()}
+    val, students = sets["Val"], sets.get("Eval")
+    if options.experts:
+        experts = sorted(val.traces.loc[val.traces["population"] == "expert", "rater"].unique())
+        notes.append(
+            f"The experts are stand-ins, named on the command line: {', '.join(experts)}. The others are the "
+            "crowd. Who is named used the same slider as the others of the file."
+        )
+    if students is not None:
+        students, gone = of_crowd(students)
+        if gone:
+            notes.append(f"The Eval set is a crowd's: {gone} experts who rated it are left out.")
+        rated = sorted(students.traces["dimension"].unique())
+        if not set(rated) & set(val.traces["dimension"]):
+            found = f"ratings of {' and '.join(rated)} only"
+            raise ValueError(f"--evaluation: found {found}; expected a dimension of --ratings")
+    return val, students, notes
 
 
 def _simulations(options: argparse.Namespace, protocol: Protocol) -> int:
@@ -244,11 +286,29 @@ def _parser() -> argparse.ArgumentParser:
         help="CSV of static ratings: clip, rater, population, dimension, value",
     )
     add("--dimension", choices=("arousal", "valence"), help="what is rated, where files do not say")
+    add(
+        "--names",
+        metavar="PATTERN",
+        help="what names of GTrace files say, such as '{clip}_{rater}' or '{rater}-{dimension}-{clip}'",
+    )
     add("--experts", nargs="+", metavar="PATTERN", help="raters that are (stand-ins for) the experts")
     add("--leave-out", nargs="+", metavar="PATTERN", help="raters not to use")
     add("--segment", type=_count, metavar="SECONDS", help="cut recordings into clips of this length")
-    add("--scale", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of all ratings, if not the paper's")
-    add("--evaluation", type=Path, nargs="+", metavar="FILE", help="annotations of the Eval crowd, for P2")
+    add(
+        "--scale",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="of all ratings, also of --evaluation (default: that written beside a file, or the paper's: "
+        "-2 2 of the crowd in --ratings, -1 1 of experts and of --evaluation)",
+    )
+    add(
+        "--evaluation",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="annotations of the Eval crowd, for P2 (of GTrace too)",
+    )
     add("--evaluation-clips", type=Path, metavar="FILE", help="CSV: clip, length, quadrant")
     many_ = parser.add_argument_group("many simulations")
     add = many_.add_argument

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from affect.annotations import RULES, TRACE_RULES, Annotations, clean, rescale
+from affect.annotations.rules import Rule
 from affect.material import Material, cube, feature_cube, p1_data
 from affect.problems import P1Data, Protocol
 from affect.simulate import AUDIO, VIDEO, Simulation
 from affect.study import remarks
 
-__all__ = ["Prepared", "cleaned", "of_simulation", "prepare"]
+__all__ = ["Prepared", "cleaned", "of_simulation", "prepare", "quality_rules"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,16 @@ class Prepared:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def cleaned(annotations: Annotations, label: str = "") -> tuple[Annotations, list[tuple[str, int, int]]]:
-    """What the quality rules leave, on [-1, 1], and what each rule did.
+def quality_rules(annotations: Annotations) -> tuple[Rule, ...]:
+    """Rules of static ratings apply where the crowd gave any, and to its workers the limit of five clips."""
+    return RULES if (annotations.static["population"] == "crowd").any() else TRACE_RULES
 
-    Rules of static ratings apply where there are any, and the limit of five clips to those workers.
-    """
-    kept, report = clean(annotations, TRACE_RULES if annotations.static.empty else RULES)
+
+def cleaned(
+    annotations: Annotations, label: str = "", rules: Sequence[Rule] | None = None
+) -> tuple[Annotations, list[tuple[str, int, int]]]:
+    """What quality rules (by default `quality_rules`) leave, on [-1, 1], and what each of them did."""
+    kept, report = clean(annotations, quality_rules(annotations) if rules is None else rules)
     steps = [
         (label + str(step.rule).replace("_", " "), int(step.dropped), int(step.annotations))
         for step in report.steps.itertuples()
@@ -155,11 +160,9 @@ def of_simulation(simulation: Simulation, protocol: Protocol | None = None) -> P
     val, other = simulation.val, simulation.eval
     notes = (
         f"A simulation (seed {simulation.seed}): clips, raters and descriptors were drawn with the "
-        f"statistics of "
-        "the paper's Tables 1 to 4. The paper's own ratings were never published.",
-        "Experts are not the truth: they are raters who agree as the paper's experts do. RMSE "
-        "against the true "
-        "profile is in a table of its own.",
+        "statistics of the paper's Tables 1 to 4. The paper's own ratings were never published.",
+        "Experts are not the truth: they are raters who agree as the paper's experts do. RMSE against the "
+        "true profile is in a table of its own.",
     )
     kept, quality = cleaned(Annotations(val.traces, val.static, val.clips))
     students, dropped = cleaned(

@@ -17,6 +17,7 @@ from affect.simulate import simulate
 from affect.study import Results
 from tests.affect.test_study import made
 
+ROUNDING = 4 * np.finfo(float).eps  # by way of [0, 1]: a few roundings of numbers of size 1
 CLIPS = {"a": "HAHV", "b": "LALV", "c": "HALV"}
 
 
@@ -137,6 +138,158 @@ def test_a_wide_film_is_cut_into_clips(tmp_path):
     assert np.abs(error).max() <= 4 * np.finfo(float).eps
 
 
+def prepared(arguments, protocol=None):
+    """What the command would solve."""
+    return command._own(command._parser().parse_args(arguments), protocol or Protocol())
+
+
+def evaluation(folder, populations=("crowd", "crowd", "crowd"), name="eval.csv"):
+    """Tidy ratings of two more clips, in [-1, 1], and the options that name them."""
+    rng = np.random.default_rng(5)
+    rows = [
+        (clip, f"s{k}", population, "arousal", t, value)
+        for clip in ("x", "y")
+        for k, population in enumerate(populations)
+        for t, value in enumerate(np.round(rng.uniform(-1, 1, 50), 3))
+    ]
+    columns = ["clip", "rater", "population", "dimension", "time", "value"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.to_csv(folder / name, index=False)
+    clips = pd.DataFrame({"clip": ["x", "y"], "quadrant": ["HAHV", "LALV"], "length": 50})
+    clips.to_csv(folder / "eval.clips.csv", index=False)
+    return table, ["--evaluation", str(folder / name)]
+
+
+@pytest.mark.parametrize(("scale", "factor"), [([], 1.0), (["--scale", "-2", "2"], 0.5)])
+def test_an_eval_set_is_on_the_scale_that_is_said_or_the_papers(tmp_path, scale, factor):
+    """GTrace's [-1, 1] (section 3), though the crowd of a Val set has its slider of [-2, 2]."""
+    table, more = evaluation(tmp_path)
+    found = prepared([*files(tmp_path), *more, *scale])
+    error = found.evaluation.traces["value"] - factor * table["value"]
+    assert error.abs().max() <= ROUNDING
+
+
+def test_the_scale_that_is_written_beside_an_eval_set_wins(tmp_path):
+    table, more = evaluation(tmp_path)
+    scale = pd.DataFrame({"population": ["crowd", "expert"], "low": -4.0, "high": 4.0})
+    scale.to_csv(tmp_path / "eval.scale.csv", index=False)
+    found = prepared([*files(tmp_path), *more])
+    error = found.evaluation.traces["value"] - table["value"] / 4
+    assert error.abs().max() <= ROUNDING
+
+
+def test_experts_of_an_eval_set_are_left_out_with_a_note(tmp_path):
+    _, more = evaluation(tmp_path, ("crowd", "expert", "crowd", "crowd"))
+    found = prepared([*files(tmp_path), *more])
+    assert set(found.evaluation.traces["rater"]) == {"s0", "s2", "s3"}
+    assert "The Eval set is a crowd's: 1 experts who rated it are left out." in found.notes
+    assert set(found.material.evaluation) == {"arousal"}
+
+
+def test_raters_are_named_for_the_eval_set_as_well(tmp_path):
+    _, more = evaluation(tmp_path, ("crowd",) * 5)
+    found = prepared([*files(tmp_path), *more, "--experts", "s1", "r[456]", "--leave-out", "s2", "r0"])
+    assert set(found.evaluation.traces["rater"]) == {"s0", "s3", "s4"}
+    assert set(found.val.traces["rater"]) == {f"r{k}" for k in range(1, 7)}
+
+
+def test_an_eval_set_of_gtrace_is_a_crowds(tmp_path):
+    table, _ = evaluation(tmp_path)
+    paths = []
+    for rater, rows in table.groupby("rater"):
+        samples = "".join(
+            f'<annotation clip="{clip}" dimension="arousal">'
+            + "".join(f'<sample time="{t}" value="{v}"/>' for t, v in own[["time", "value"]].to_numpy())
+            + "</annotation>"
+            for clip, own in rows.groupby("clip")
+        )
+        paths.append(tmp_path / f"{rater}.xml")
+        paths[-1].write_text(f'<log rater="{rater}">{samples}</log>')
+    clips = ["--evaluation-clips", str(tmp_path / "eval.clips.csv")]
+    found = prepared([*files(tmp_path), "--evaluation", *map(str, paths), *clips])
+    assert set(found.evaluation.traces["population"]) == {"crowd"}
+    assert found.material.evaluation["arousal"].values.shape == (2, 50, 3)
+    assert found.evaluation.traces["value"].abs().max() > 0.9
+
+
+def test_the_dimension_of_a_wide_eval_file_is_that_of_the_command(tmp_path):
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame({"time": range(50)} | {f"s{k}": rng.uniform(-1, 1, 50) for k in range(3)})
+    wide.to_csv(tmp_path / "x.csv", index=False)
+    found = prepared([*files(tmp_path), "--evaluation", str(tmp_path / "x.csv"), "--dimension", "arousal"])
+    assert set(found.evaluation.traces["rater"]) == {"s0", "s1", "s2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.assign(population="expert"), "evaluation: found 3 experts and nobody else"),
+        (lambda table: table.assign(dimension="valence"), "--evaluation: found ratings of valence only"),
+        (lambda table: table.assign(value=2 * table["value"]), "expected a number in [-1, 1]"),
+    ],
+)
+def test_an_eval_set_that_p2_cannot_use_is_refused_before_anything_is_solved(
+    tmp_path, capsys, monkeypatch, change, message
+):
+    table, more = evaluation(tmp_path)
+    change(table).to_csv(tmp_path / "eval.csv", index=False)
+    monkeypatch.setattr(command, "run", lambda *_, **__: pytest.fail("was solved"))
+    assert command.main([*files(tmp_path), *more]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_experts_and_crowd_of_one_wide_file_have_one_slider(tmp_path):
+    rng = np.random.default_rng(1)
+    wide = {f"arousal_{rater}": rng.uniform(-1, 1, 60).round(3) for rater in "abc"}
+    pd.DataFrame({"sec": range(60), **wide}).to_csv(tmp_path / "film.csv", index=False)
+    pd.DataFrame({"sec": range(60), "x": rng.uniform(size=60)}).to_csv(tmp_path / "f.csv", index=False)
+    given = ["--ratings", str(tmp_path / "film.csv"), "--features", str(tmp_path / "f.csv"), "--experts", "c"]
+    for scale, factor in (([], 0.5), (["--scale", "-1", "1"], 1.0)):  # the paper's is the crowd's, [-2, 2]
+        found = prepared([*given, *scale])
+        for rater in "abc":
+            own = found.val.traces.loc[found.val.traces["rater"] == rater, "value"]
+            np.testing.assert_allclose(own, factor * wide[f"arousal_{rater}"], rtol=0, atol=ROUNDING)
+        low, high = scale[1:] or (-2, 2)
+        assert any(f"Scales of Val, as read: crowd [{low}, {high}], " in note for note in found.notes)
+        assert any("the same slider as the others of the file" in note for note in found.notes)
+
+
+def test_experts_by_gtrace_join_a_crowd_by_its_own_slider(tmp_path):
+    """As in the paper: [-2, 2] and [-1, 1] in one set."""
+    trace = "".join(f'<sample time="{t}" value="{t / 100}"/>' for t in range(50))
+    expert = f'<log rater="e" clip="a" dimension="arousal">{trace}</log>'
+    (tmp_path / "e.xml").write_text(expert)
+    files(tmp_path)
+    table = read_ratings([tmp_path / "ratings.csv", tmp_path / "e.xml"])
+    assert table.scale == {"crowd": (-2.0, 2.0), "expert": (-1.0, 1.0)}
+    assert "e" in set(table.traces.loc[table.traces["population"] == "expert", "rater"])
+
+
+def test_static_ratings_of_experts_alone_say_nothing_of_the_crowd(tmp_path):
+    arguments = files(tmp_path)
+    rows = [(clip, f"r{k}", "expert", "arousal", 0.5) for clip in CLIPS for k in (4, 5, 6)]
+    columns = ["clip", "rater", "population", "dimension", "value"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "static.csv", index=False)
+    found = prepared([*arguments, "--static", str(tmp_path / "static.csv")])
+    assert found.val.traces["rater"].nunique() == 7
+
+
+def test_what_is_missing_is_missing_of_a_segment(tmp_path):
+    """Crowd rater b misses 15 of the first 50 s (30%), a 15 of the last 50 s of 100."""
+    rng = np.random.default_rng(1)
+    wide = pd.DataFrame({f"arousal_{rater}": rng.uniform(-1, 1, 100).round(3) for rater in "abce"})
+    wide.loc[20:34, "arousal_b"] = np.nan
+    wide.loc[70:84, "arousal_a"] = np.nan
+    wide.insert(0, "sec", range(100))
+    wide.to_csv(tmp_path / "film.csv", index=False)
+    pd.DataFrame({"sec": range(100), "x": rng.uniform(size=100)}).to_csv(tmp_path / "f.csv", index=False)
+    given = ["--ratings", str(tmp_path / "film.csv"), "--features", str(tmp_path / "f.csv"), "--experts", "e"]
+    found = prepared([*given, "--segment", "50"])
+    of = {clip: sorted(rows["rater"].unique()) for clip, rows in found.val.traces.groupby("clip")}
+    assert of == {"film @000s": ["a", "c", "e"], "film @050s": ["b", "c", "e"]}
+    assert ("segments: values missing", 2, 6) in found.quality
+
+
 def test_modalities_are_named_by_patterns():
     assert modalities(["a", "b"], [], []) == {"features": ["a", "b"]}
     assert modalities(["rms_mean", "hue"], ["rms_*"], ["hue"]) == {"audio": ["rms_mean"], "video": ["hue"]}
@@ -152,6 +305,12 @@ def test_the_rules_find_what_the_simulation_planted():
     dropped = {rule: n for rule, n, _ in prepared.quality if n}
     assert set(dropped) == {"slider unmoved", "data lost", "static absent", "static opposite"}
     assert prepared.val.traces["value"].abs().max() <= 1
+    # GTrace's scale is the study's: the Eval crowd is left as it is, but for a few roundings.
+    both = simulation.eval.traces.merge(
+        prepared.evaluation.traces, on=["clip", "rater", "dimension", "time"], validate="one_to_one"
+    )
+    assert len(both) == len(prepared.evaluation.traces)
+    np.testing.assert_allclose(both["value_x"], both["value_y"], rtol=0, atol=ROUNDING)
     crowd = prepared.val.traces[prepared.val.traces["population"] == "crowd"]
     assert (crowd.groupby(["clip", "dimension"])["rater"].nunique() == 15).all()
 

@@ -1,6 +1,8 @@
 """Options of `python -m affect`: what they change, and when they are refused."""
 
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ import pytest
 import affect.__main__ as command
 from affect.figures import exemplars
 from affect.material import Material
+from affect.own import named
 from tests.affect.test_command import files
 
 
@@ -77,3 +80,50 @@ def test_a_tidy_file_that_lacks_a_column_is_not_taken_for_a_wide_one(tmp_path, c
     table.rename(columns=str.capitalize).to_csv(arguments[1], index=False)
     assert command.main(arguments) == 2
     assert "'clip' for 'Clip'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "expected"),
+    [
+        ("c1_w2", "{clip}_{rater}", {"clip": "c1", "rater": "w2"}),
+        (
+            "w2-arousal-c1",
+            "{rater}-{dimension}-{clip}",
+            {"rater": "w2", "dimension": "arousal", "clip": "c1"},
+        ),
+        ("a.b (1)", "{clip} (1)", {"clip": "a.b"}),
+    ],
+)
+def test_names_of_files_say_what_they_are_of(name, pattern, expected):
+    assert named(Path(f"{name}.log"), pattern) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "message"),
+    [
+        ("c1", "{clip}_{rater}", "c1.log: found the name 'c1'; expected one like {clip}_{rater}"),
+        ("c1", "{who}", "names: found '{who}'; expected some of {clip}, {rater}, {dimension}, once each"),
+        ("c1", "clip", "names: found 'clip'"),
+        ("c1", "{clip}{clip}", "names: found '{clip}{clip}'"),
+    ],
+)
+def test_names_that_say_nothing(name, pattern, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        named(Path(f"{name}.log"), pattern)
+
+
+def test_logs_of_gtrace_become_a_report(tmp_path):
+    """The same traces from tidy files and from logs are the same data: the results have one name."""
+    arguments = files(tmp_path)
+    table = pd.read_csv(arguments[1])
+    table.loc[table["population"] == "crowd", "value"] /= 2.0  # one slider
+    table.to_csv(arguments[1], index=False)
+    logs = []
+    for (clip, rater), rows in table.groupby(["clip", "rater"]):
+        logs.append(tmp_path / f"{clip}_{rater}.log")
+        rows[["time", "value"]].to_csv(logs[-1], index=False, header=False, sep=" ")
+    assert command.main([*arguments, "--scale", "-1", "1"]) == 0
+    of_logs = ["--ratings", *map(str, logs), *arguments[2:]]
+    more = ["--dimension", "arousal", "--names", "{clip}_{rater}", "--experts", "r4", "r5", "r6"]
+    assert command.main([*of_logs, *more, "--scale", "-1", "1"]) == 0
+    assert len(list((tmp_path / "out" / "results").iterdir())) == 1
