@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affect.annotations import Annotations
+from affect.annotations.files import write_whole
 from affect.annotations.rules import values_missing
 from affect.own import EVAL_SCALE, cut, modalities, of_crowd, read_features, read_ratings, with_experts
 from affect.pipeline import Prepared, cleaned, of_simulation, prepare, quality_rules
@@ -18,7 +19,7 @@ from affect.problems import Protocol
 from affect.report import result_tables, uncertified, write_report
 from affect.seeds import many, markdown, sweep
 from affect.simulate import simulate
-from affect.study import jobs, run, settings_of, write_whole
+from affect.study import jobs, run, settings_of
 
 __all__ = ["main"]
 

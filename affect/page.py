@@ -55,6 +55,22 @@ figure .pan img { min-width: min(44rem, 200vw); }
   th, td { padding: 1pt 3pt; position: static !important; } figure, tr { break-inside: avoid; }
   figure .pan img { min-width: 0; } h2 { break-after: avoid; } }
 """
+CLIPS_HEADER = (
+    "raters of: clip",
+    "dimension",
+    "W",
+    "rank correlation",
+    "Pearson",
+    "raters",
+    "seconds",
+    "p (rotation)",
+    "p (chi2)",
+    "did not enter",
+)
+CLIPS_CAPTION = (
+    "Agreement on each clip. W is of the seconds that all who enter have rated. Rotation shifts each rater's "
+    "series in time; the chi-squared test takes neighbouring seconds for unrelated and rejects too often."
+)
 # Nothing may be loaded or run, whatever a clip is called.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -108,6 +124,8 @@ def page(
     figures: Mapping[str, tuple[str, bytes]],
     notes: Sequence[str],
     settings: Sequence[tuple[str, Any]],
+    clips: Sequence[Sequence[str]] = (),
+    populations: Sequence[Sequence[str]] = (),
 ) -> str:
     """One self-contained page.
 
@@ -125,6 +143,8 @@ def page(
     notes : sequence of str
         What the reader has to know about the data.
     settings : sequence of (what, value)
+    clips : rows of (set and clip, dimension, W, rank correlation, Pearson, raters, seconds, p, p, excluded)
+    populations : rows of (dimension, Pearson over pairs, of medians, clips)
 
     Returns
     -------
@@ -151,6 +171,12 @@ def page(
             header = ("dimension: factor", "F", "degrees of freedom", "p")
             caption = "ANOVA of Kendall's W: population x half x attribute intensity"
             tables.append(_plain("anova", caption, header, anova))
+        if populations:
+            header = ("dimension", "pairs of raters", "medians", "clips")
+            caption = "Pearson correlation of crowd with experts, mean over clips of the Val set"
+            tables.append(_plain("populations", caption, header, populations))
+        if clips:
+            tables.append(_plain("clips", CLIPS_CAPTION, CLIPS_HEADER, clips))
         parts.append(("Agreement", tables))
     if claims:
         statements = [(c.text, c.problem.upper(), f"{c.holds} of {c.of}", c.in_paper) for c in claims]

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from affect.annotations.files import write_whole
 from affect.claims import claims
-from affect.concordance import anova_rows, concordance_tables, measured
+from affect.concordance import anova_rows, clip_rows, concordance_tables, measured, populations_rows
 from affect.figures import as_bytes, figure_2, figure_3, figure_4, figure_5
 from affect.page import page
 from affect.pipeline import Prepared
-from affect.study import Results, write_whole
+from affect.study import Results
 from affect.tables import Table, table_6, table_7, table_8, table_9
 
 __all__ = ["figures", "result_tables", "uncertified", "write_report"]
@@ -88,6 +89,8 @@ def write_report(
     for table in (*agreement, *main, *shared):
         for suffix, content in (("txt", table.console()), ("csv", table.csv()), ("tex", table.latex())):
             write_whole(folder / "tables" / f"{table.name}.{suffix}", content)
+    for name, by_clip in by_set.items():
+        write_whole(folder / "tables" / f"agreement-{name.lower()}.csv", by_clip.to_csv(index=False))
     drawn = {}
     for number, figure in figures(prepared, results):
         png = as_bytes(figure)
@@ -124,6 +127,8 @@ def write_report(
         quality=prepared.quality,
         agreement=agreement,
         anova=effects,
+        clips=clip_rows(by_set),
+        populations=populations_rows(prepared.val),
         results=main,
         relations=shared,
         figures=drawn,

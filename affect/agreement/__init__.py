@@ -7,10 +7,11 @@ raters, ``r = (m W - 1) / (m - 1)``, whose expectation is then 0 for any m.
 
 from affect.agreement.clips import agreement, between, summary
 from affect.agreement.concordance import Concordance, kendall_w, mean_correlation, permutation_test
-from affect.agreement.variance import anova, factorial
+from affect.agreement.variance import NotComparable, anova, factorial
 
 __all__ = [
     "Concordance",
+    "NotComparable",
     "agreement",
     "anova",
     "between",

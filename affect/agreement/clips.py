@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from affect.agreement.concordance import kendall_w, mean_correlation
+from affect.agreement.concordance import kendall_w, mean_correlation, permutation_test
 from affect.annotations.fusion import correlation
 from affect.annotations.seconds import matrices, matrix
 from affect.annotations.tables import Annotations
@@ -15,20 +15,22 @@ __all__ = ["PARTS", "agreement", "between", "levels", "summary"]
 PARTS = ("full", "1st", "2nd")
 
 
-def agreement(annotations: Annotations) -> pd.DataFrame:
+def agreement(annotations: Annotations, *, permutations: int = 0) -> pd.DataFrame:
     """Agreement on every clip, as a whole and in halves.
 
     Parameters
     ----------
     annotations : Annotations
         At any rate; they are resampled to 1 Hz.
+    permutations : int, default 0
+        Of `permutation_test` by rotation, for ``rotation_p``, which is NaN without.
 
     Returns
     -------
     DataFrame
         ``population, dimension, clip, quadrant, part``, the latter "full", "1st" or "2nd" (half); ``W``,
-        ``mean_rank_correlation``, ``pearson``, ``raters``, ``seconds``, ``of_seconds``, ``chi2_p``, ``F_p``;
-        and ``excluded``: who did not enter and why, or why there is no W.
+        ``mean_rank_correlation``, ``pearson``, ``raters``, ``seconds``, ``of_seconds``, ``chi2_p``, ``F_p``,
+        ``rotation_p``; and ``excluded``: who did not enter and why, or why there is no W.
 
     Examples
     --------
@@ -63,6 +65,9 @@ def agreement(annotations: Annotations) -> pd.DataFrame:
                     "of_seconds": len(seconds),
                     "chi2_p": of.chi2_p,
                     "F_p": of.F_p,
+                    "rotation_p": permutation_test(seconds, how="rotate", permutations=permutations)
+                    if permutations
+                    else float("nan"),
                     "excluded": "; ".join([*excluded, *([of.reason] if of.reason else [])]),
                 }
             )

@@ -8,6 +8,7 @@ associations: the Kendall coefficient of concordance revisited", J. Agric. Biol.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -83,7 +84,14 @@ def kendall_w(ratings: ArrayLike | pd.DataFrame) -> Concordance:
     Concordance
         Raters who rated nothing, who are constant (and so rank nothing) or miss over a fifth of what others
         rated are excluded, and named. Items that one of the rest did not rate are left out, as by R's
-        ``na.omit``.
+        ``na.omit``. Where many raters miss a little each, that could leave no item; so raters are left out as
+        well, one after the other the one without whom most items are left, if the table of complete ratings
+        that remains is the larger for it.
+
+    Warns
+    -----
+    UserWarning
+        Less than four fifths of the items that anybody rated are left.
 
     Examples
     --------
@@ -100,6 +108,12 @@ def kendall_w(ratings: ArrayLike | pd.DataFrame) -> Concordance:
     if m < 2 or n < 2:
         reason = f"{m} raters of {n} items are left; at least 2 of 2 are needed"
         return Concordance(nan, nan, m, n, nan, nan, nan, nan, nan, excluded, reason)
+    rated = int(table.notna().any(axis=1).sum())
+    if n < (1 - MISSING) * rated:
+        warnings.warn(
+            f"W of {m} of {table.shape[1]} raters is of {n} of {rated} items: the others lack a rating",
+            stacklevel=2,
+        )
     ranks, ties = _ranks(values)
     S = _spread(ranks.sum(axis=1))
     most = m**2 * (n**3 - n)
@@ -211,6 +225,9 @@ def _usable(table: pd.DataFrame) -> tuple[Floats, dict[object, str]]:
         elif constant[k]:
             excluded[rater] = "constant"
     raters = [k for k, rater in enumerate(table) if rater not in excluded]
+    costly = _costly(np.isnan(values[:, raters]))
+    excluded.update({table.columns[raters[k]]: "gaps cost more than the ratings add" for k in costly})
+    raters = [rater for k, rater in enumerate(raters) if k not in costly]
     kept = values[:, raters]
     kept = kept[~np.isnan(kept).any(axis=1)]
     # Constant over what is left, though not over all.
@@ -219,6 +236,23 @@ def _usable(table: pd.DataFrame) -> tuple[Floats, dict[object, str]]:
         excluded.update({table.columns[raters[k]]: "constant where all rated" for k in np.flatnonzero(still)})
         kept = kept[:, ~still]
     return kept, excluded
+
+
+def _costly(missing: NDArray[np.bool_]) -> set[int]:
+    """Raters (columns) without whom complete items times raters is largest, found one after the other."""
+    gaps = missing.sum(axis=1)
+    left = list(range(missing.shape[1]))
+    out: list[int] = []
+    best, number = int((gaps == 0).sum()) * len(left), 0
+    while len(left) > 2 and gaps.any():
+        # Items that become complete, and next to that gaps that go, so that two together may complete one.
+        k = max(left, key=lambda k: ((missing[:, k] & (gaps == 1)).sum(), missing[:, k].sum(), k))
+        left.remove(k)
+        out.append(k)
+        gaps = gaps - missing[:, k]
+        if (size := int((gaps == 0).sum()) * len(left)) > best:
+            best, number = size, len(out)
+    return set(out[:number])
 
 
 def _constant(values: Floats) -> NDArray[np.bool_]:

@@ -10,7 +10,11 @@ import pandas as pd
 from affect.agreement.clips import PARTS, levels
 from affect.extra import required
 
-__all__ = ["anova", "factorial"]
+__all__ = ["NotComparable", "anova", "factorial"]
+
+
+class NotComparable(ValueError):
+    """There is nothing to compare: one level of a factor only, or no more values than cells."""
 
 
 def anova(table: pd.DataFrame, dimension: str, value: str = "W", typ: Literal[1, 2, 3] = 2) -> pd.DataFrame:
@@ -56,16 +60,16 @@ def factorial(data: pd.DataFrame, value: str, factors: list[str], typ: Literal[1
 
     Raises
     ------
-    ValueError
+    NotComparable
         A factor has one level only, or there are no more values than cells.
     """
     for name in factors:
         if data[name].nunique() < 2:
             found = ", ".join(map(repr, data[name].unique())) or "nothing"
-            raise ValueError(f"{name}: found {found}; expected at least two levels to compare")
+            raise NotComparable(f"{name}: found {found}; expected at least two levels to compare")
     cells = data.groupby(factors).size()
     if len(cells) < np.prod([data[name].nunique() for name in factors]) or len(data) <= len(cells):
-        raise ValueError(
+        raise NotComparable(
             f"data: found {len(data)} values in {len(cells)} cells of {' x '.join(factors)}; "
             "expected values in every cell and more than one in some"
         )

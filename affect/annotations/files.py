@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -14,7 +15,7 @@ import pandas as pd
 from affect.annotations.checks import Source
 from affect.extra import required
 
-__all__ = ["companion", "table_of", "write"]
+__all__ = ["companion", "table_of", "write", "write_whole"]
 
 
 def table_of(path: str | PathLike[str]) -> tuple[pd.DataFrame, Source]:
@@ -88,3 +89,23 @@ def write(
             to_file(table, Path(folder, file.name))
         for file in files:
             os.replace(Path(folder, file.name), file)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, and the folders around it, so that it is there whole or as it was before.
+
+    Its bytes are on the disk before it has its name, so that a loss of power leaves no empty file; its mode
+    is that of any new file, as the umask has it.
+    """
+    data = content if isinstance(content, bytes) else content.encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

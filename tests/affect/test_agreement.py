@@ -6,8 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from affect.agreement import agreement, anova, between, factorial, kendall_w, mean_correlation, summary
+from affect.agreement import (
+    agreement,
+    anova,
+    between,
+    factorial,
+    kendall_w,
+    mean_correlation,
+    permutation_test,
+    summary,
+)
 from affect.annotations import Annotations, matrix
+from affect.concordance import anova_rows, clip_rows, populations_rows
 from tests.affect.traces import trace
 
 EPS = np.finfo(float).eps
@@ -204,3 +214,60 @@ def test_the_anova_is_of_one_dimension():
     assert list(table.index[:3]) == ["population", "half", "level"]
     # 4 clips x 2 populations x 2 halves; the whole clips do not enter.
     assert table["df"]["Residual"] == 16 - 8
+
+
+def of_set(shift):
+    """Agreement in clips of both populations, with the effect of the population that is wanted."""
+    table = of_clips(lambda population, part, quadrant: shift * (population == "expert"))
+    return table.assign(
+        mean_rank_correlation=0.1, pearson=0.2, raters=5, seconds=21, of_seconds=40, rotation_p=0.005,
+        chi2_p=1e-9, excluded="x: constant",
+    )  # fmt: skip
+
+
+def test_the_anova_of_the_report_is_of_val():
+    rows = anova_rows({"Val": of_set(0.3), "Eval": of_set(0.0)})
+    expected = anova(of_set(0.3), "arousal").loc["population"]
+    assert rows[0][:3] == ("arousal: population", f"{expected['F']:.2f}", "1, 40")
+    assert expected["PR(>F)"] < 1e-10
+
+
+def test_why_there_is_no_anova_is_said_and_other_errors_are_not_hidden():
+    table = of_set(0.0)
+    (row,) = anova_rows({"Val": table[table["population"] == "crowd"]})
+    assert row[0] == "arousal: no ANOVA"
+    assert "population: found 'crowd'; expected at least two levels" in row[3]
+    with pytest.raises(ValueError, match="could not convert"):
+        anova_rows({"Val": table.assign(W="high")})
+
+
+def test_the_report_has_every_clip_with_its_raters_and_seconds():
+    table = of_set(0.0).assign(part="full").drop_duplicates(["population", "clip"])
+    rows = clip_rows({"Val": table})
+    assert len(rows) == 24
+    assert rows[0][0] == "Val experts: c0"
+    assert rows[0][3:] == ("0.10", "0.20", "5", "21 of 40", "0.005", "1e-09", "x: constant")
+
+
+def test_the_report_has_the_correlation_of_crowd_with_experts():
+    rows = populations_rows(HELD)
+    expected = between(HELD).groupby("dimension")[["pairs", "medians"]].mean()
+    assert rows == [
+        (d, f"{expected.loc[d, 'pairs']:.2f}", f"{expected.loc[d, 'medians']:.2f}", "4")
+        for d in ("arousal", "valence")
+    ]
+
+
+def test_rotation_finds_agreement_and_finds_none_where_there_is_none():
+    alike = [trace(np.arange(20) / 20, rater=f"r{k}") for k in range(4)]
+    table = agreement(Annotations(pd.concat(alike)), permutations=99)
+    assert table["rotation_p"].iloc[0] == 0.01
+    table = agreement(HELD, permutations=19)
+    # Of unrelated raters p is uniform, of deviation 1/sqrt(12), in 16 independent clips: 3 standard errors.
+    assert table["rotation_p"].mean() == pytest.approx(0.5, abs=3 / np.sqrt(12 * 16))
+    whole = table[table["part"] == "full"]
+    assert whole["rotation_p"].tolist() == [
+        permutation_test(matrix(HELD, row.clip, row.population, row.dimension), how="rotate", permutations=19)
+        for row in whole.itertuples()
+    ]
+    assert agreement(HELD)["rotation_p"].isna().all()

@@ -59,10 +59,21 @@ def test_ones_own_files_become_a_report(tmp_path, capsys):
     assert "certified" in out.out
     folder = tmp_path / "out"
     page = (folder / "report.html").read_text()
-    for part in ("Table 3.", "Table 7.", "Table 8.", "Figure 2.", "Figure 5.", "ratings.csv"):
+    for part in (
+        "Table 3.",
+        "Table 7.",
+        "Table 8.",
+        "Figure 2.",
+        "Figure 5.",
+        "ratings.csv",
+        "50 of 50",
+        "ANOVA of Kendall",
+        "Pearson correlation of crowd with experts",
+        "Mean Pearson correlation of two raters",
+    ):
         assert part in page, part
     assert "Table 9." not in page  # there is no Eval set
-    for name in ("table3.tex", "table8.csv", "table8.txt", "table7.tex"):
+    for name in ("agreement-val.csv", "table3.tex", "table8.csv", "table8.txt", "table7.tex"):
         assert (folder / "tables" / name).is_file()
     assert (folder / "figures" / "figure2.pdf").read_bytes()[:4] == b"%PDF"
     (place,) = (folder / "results").iterdir()

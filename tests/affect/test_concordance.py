@@ -208,3 +208,44 @@ def test_mean_correlation_over_pairs_by_hand():
     ratings = np.array([[1, 2, 3], [2, 4, 6], [3, 2, 1], [5, 5, 5], [np.nan] * 3]).T
     assert mean_correlation(ratings) == pytest.approx(-1 / 3, rel=16 * EPS)
     assert np.isnan(mean_correlation(ratings[:, 3:]))
+
+
+@pytest.mark.parametrize("raters", [15, 35])
+def test_many_small_losses_do_not_make_agreement_collapse(raters):
+    """Each rater misses a random tenth of 80 s, as quality rules allow: hardly a second has them all."""
+    differences = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        whole = rng.standard_normal((80, 1)) + rng.standard_normal((80, raters))
+        ratings = whole.copy()
+        for rater in ratings.T:
+            rater[rng.choice(80, 8, replace=False)] = np.nan
+        with pytest.warns(UserWarning, match=f"of {raters} raters is of .* items"):
+            of = kendall_w(ratings)
+        assert set(of.excluded.values()) == {"gaps cost more than the ratings add"}
+        assert of.raters + len(of.excluded) == raters
+        complete = int((~np.isnan(ratings).any(axis=1)).sum())
+        assert of.raters * of.items > raters * complete
+        kept = np.delete(ratings, list(of.excluded), axis=1)
+        assert (
+            of.W
+            == kendall_w(
+                whole[~np.isnan(kept).any(axis=1)][:, ~np.isin(np.arange(raters), list(of.excluded))]
+            ).W
+        )
+        differences.append(of.mean_rank_correlation - kendall_w(whole).mean_rank_correlation)
+    # Who is left out and which seconds are is a matter of chance: no bias beyond three standard errors.
+    assert abs(np.mean(differences)) <= 3 * np.std(differences) / np.sqrt(20)
+
+
+def test_a_rater_is_left_out_only_if_the_table_is_larger_for_it():
+    rng = np.random.default_rng(0)
+    ratings = rng.standard_normal((20, 4))
+    ratings[:4, 0] = np.nan  # 16 x 4 = 64 ratings with, 20 x 3 = 60 without
+    assert kendall_w(ratings).raters == 4
+    ratings[4:8, 1] = np.nan  # 12 x 4 = 48 with both, 16 x 3 = 48 without one: no larger, 20 x 2 = 40
+    with pytest.warns(UserWarning, match="W of 4 of 4 raters is of 12 of 20 items"):
+        assert kendall_w(ratings).raters == 4
+    ratings[8:12, 2] = np.nan  # 8 x 4 = 32, 12 x 3 = 36, 16 x 2 = 32
+    with pytest.warns(UserWarning, match="W of 3 of 4 raters is of 12 of 20 items"):
+        assert kendall_w(ratings).items == 12

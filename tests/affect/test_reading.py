@@ -288,3 +288,35 @@ def test_files_of_several_clips_together():
     ]
     refused("found two clips 'a' with quadrant 'HAHV' and 'LALV'", combine, quadrants)
     refused("parts: found none", combine, [])
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_file_that_is_written_whole_has_the_mode_of_any_new_file(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        files.write_whole(tmp_path / "new" / "a.txt", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new" / "a.txt").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert (tmp_path / "new" / "a.txt").read_text() == "text"
+
+
+def test_a_file_has_its_name_only_when_its_bytes_are_on_the_disk(tmp_path, monkeypatch):
+    path, order = tmp_path / "a.txt", []
+    path.write_text("before")
+
+    def synced(handle):
+        order.append((os.fstat(handle).st_size, path.read_text()))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    files.write_whole(path, b"after")
+    assert order == [(5, "before")]
+
+    def fails(handle):
+        raise OSError("full")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="full"):
+        files.write_whole(path, "later")
+    assert path.read_text() == "after"
+    assert list(tmp_path.iterdir()) == [path]
