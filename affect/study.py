@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +22,7 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 import fista
+from affect.annotations.files import write_whole
 from affect.material import Cube, Material, complete, labelled, no_p2, p2_data
 from affect.methods import METHODS, Method
 from affect.problems import Cell, P1Data, Protocol, cells, solve_p1, solve_p2
@@ -38,7 +37,6 @@ __all__ = [
     "run",
     "settings_of",
     "versions",
-    "write_whole",
 ]
 
 SOFTWARE = ("numpy", "scipy", "scikit-learn", "pandas", "statsmodels", "certified-mtl")
@@ -292,20 +290,6 @@ def remarks(material: Material, protocol: Protocol) -> list[str]:
         if raters < protocol.n_folds:
             found.append(f"P2, {dimension}: {raters} folds, since there are no more raters of the crowd.")
     return found
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there whole, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def run(

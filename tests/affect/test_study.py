@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from affect.annotations.files import write_whole
 from affect.claims import IN_PAPER, claims, losses
 from affect.material import Cube, Material
 from affect.methods import METHODS, PAPER
@@ -27,7 +28,6 @@ from affect.study import (
     remarks,
     run,
     settings_of,
-    write_whole,
 )
 
 ROOT = Path(__file__).resolve().parent.parent.parent
