@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from affect.annotations import Annotations
 from affect.annotations.files import write_whole
 from affect.annotations.rules import values_missing
 from affect.own import EVAL_SCALE, cut, modalities, of_crowd, read_features, read_ratings, with_experts
-from affect.pipeline import Prepared, cleaned, of_simulation, prepare, quality_rules
+from affect.pipeline import Prepared, cleaned, last_seconds_of, of_simulation, prepare, quality_rules
 from affect.problems import Protocol
 from affect.report import result_tables, uncertified, write_report
 from affect.seeds import many, markdown, sweep
@@ -23,6 +22,8 @@ from affect.study import jobs, run, settings_of
 
 __all__ = ["main"]
 
+#: Options that numbers of simulations depend on.
+DECISIVE = ("seeds", "sweeps", "seed", "runs", "judge", "folds", "rule", "targets", "levels", "seconds")
 #: Options that say something about --ratings.
 OF_RATINGS = (
     "features",
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             targets=options.targets,
             n_levels=options.levels,
             intercept=options.intercept,
+            seconds=options.seconds,
         )
         return command(options, protocol)
     except (OSError, TypeError, ValueError) as error:
@@ -110,21 +112,22 @@ def _own(options: argparse.Namespace, protocol: Protocol) -> Prepared:
         rules = [rule for rule in quality_rules(val) if rule is not values_missing]
         whole, quality = cleaned(val, rules=rules)
         pieces, features = cut(whole, features, options.segment)
-        val, more = cleaned(pieces, "segments: ", [partial(values_missing, seconds=protocol.seconds)])
+        val, more = cleaned(pieces, "segments: ", last_seconds_of([values_missing], protocol.seconds))
         quality += more
         notes.append(
             f"Clips are segments of {options.segment} s of the recordings, and what is left of these is not "
             "used. The quality rules are about whole recordings, but for missing values."
         )
     else:
-        val, quality = cleaned(val)
+        val, quality = cleaned(val, rules=last_seconds_of(quality_rules(val), protocol.seconds))
     columns = [column for column in features.columns if column not in ("clip", "time")]
     names = modalities(columns, options.audio or (), options.video or ())
     if unused := [column for column in columns if not any(column in mine for mine in names.values())]:
         notes.append(f"Descriptors that are neither audio nor video are not used: {', '.join(unused)}.")
     crowd = None
     if students is not None:
-        crowd, dropped = cleaned(students, "Eval: ")
+        rules = last_seconds_of(quality_rules(students), protocol.seconds)
+        crowd, dropped = cleaned(students, "Eval: ", rules)
         quality += dropped
     return prepare(
         "Expert-guided multi-task learning: the study on given ratings",
@@ -224,7 +227,7 @@ def _command(options: argparse.Namespace) -> str:
     parser = _parser()
     given = [
         f" --{name} {getattr(options, name)}"
-        for name in ("seeds", "sweeps", "seed", "runs", "judge", "folds", "rule", "targets", "levels")
+        for name in DECISIVE
         if getattr(options, name) != parser.get_default(name)
     ]
     return "python -m affect" + "".join(given) + (" --intercept" if options.intercept else "")
@@ -267,6 +270,13 @@ def _parser() -> argparse.ArgumentParser:
         default=5,
         metavar="N",
         help="how many levels from -1 to 1, with --targets levels (default: 5)",
+    )
+    add(
+        "--seconds",
+        type=_count,
+        default=50,
+        metavar="N",
+        help="the last seconds of every clip that are learned from, 30 at least (default: 50)",
     )
     add(
         "--intercept",

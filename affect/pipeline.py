@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
 from affect.annotations import RULES, TRACE_RULES, Annotations, clean, rescale
-from affect.annotations.rules import Rule
+from affect.annotations.rules import Rule, values_missing
 from affect.material import Material, cube, feature_cube, p1_data
 from affect.problems import P1Data, Protocol
 from affect.simulate import AUDIO, VIDEO, Simulation
 from affect.study import remarks
 
-__all__ = ["Prepared", "cleaned", "of_simulation", "prepare", "quality_rules"]
+__all__ = ["Prepared", "cleaned", "last_seconds_of", "of_simulation", "prepare", "quality_rules"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Prepared:
 def quality_rules(annotations: Annotations) -> tuple[Rule, ...]:
     """Rules of static ratings apply where the crowd gave any, and to its workers the limit of five clips."""
     return RULES if (annotations.static["population"] == "crowd").any() else TRACE_RULES
+
+
+def last_seconds_of(rules: Sequence[Rule], seconds: int) -> list[Rule]:
+    """The rules, missing values being counted in the last seconds that are learned from."""
+    return [partial(rule, seconds=seconds) if rule is values_missing else rule for rule in rules]
 
 
 def cleaned(

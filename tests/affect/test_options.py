@@ -48,6 +48,21 @@ def test_options_reach_protocol_and_page(tmp_path, more, protocol, words):
     assert len(pd.read_csv(tables / "conclusions.csv")) > 0
 
 
+def test_clips_may_be_shorter_than_the_papers(tmp_path, capsys):
+    """Recordings of 80 s in segments of 40 s, of which all seconds are learned from: P1 has 2 x 20 s."""
+    arguments = files(tmp_path, seconds=80)
+    assert command.main([*arguments, "--segment", "40"]) == 2
+    assert "of less than 50 s" in capsys.readouterr().err
+    assert command.main([*arguments, "--segment", "40", "--seconds", "40"]) == 0
+    (place,) = (tmp_path / "out" / "results").iterdir()
+    records = [json.loads(path.read_text()) for path in place.glob("p1-*back*.json")]
+    assert records
+    assert all(20 <= second < 40 for record in records for second in record["held_out"])
+    assert "The last 40 s of every clip" in (tmp_path / "out" / "report.html").read_text()
+    assert command.main([*arguments, "--seconds", "29"]) == 2
+    assert "seconds: found 29; expected at least 30" in capsys.readouterr().err
+
+
 def test_unknown_quadrants_make_no_exemplars():
     def material(*quadrants):
         clips = pd.DataFrame({"clip": ["a", "b", "c"], "quadrant": quadrants, "length": 60.0})
