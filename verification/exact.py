@@ -207,11 +207,15 @@ def load(path: str | Path) -> ExactCertificate:
         If the file is not such a certificate, or is not as it was written.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        text = Path(path).read_text()
+        content = json.loads(text)
         if content["format"] != FORMAT:
             raise ValueError(f"{path}: found the format {content['format']!r}; expected {FORMAT}")
         if content["digest"] != _digest(content):
             raise ValueError(f"{path}: found content that is not what was written: its digest differs")
+        # Several decimals of 17 digits are one floating-point number, and have one digest.
+        if json.loads(text, parse_float=str) != json.loads(json.dumps(content), parse_float=str):
+            raise ValueError(f"{path}: found digits that are not those that were written, of the same digest")
         point, statement = content["point"], content["statement"]
         for name in ("primal", "dual", "gap", "at_zero"):
             if Decimal(content["bounds"][name]).is_nan():

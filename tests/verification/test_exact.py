@@ -1,6 +1,7 @@
 """Exact proofs: true to the last digit, against the formulas in decimal arithmetic of 60 digits."""
 
 import json
+import re
 import warnings
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -318,6 +319,17 @@ def test_every_digit_counts(files):
         (files / "changed.json").write_text(changed)
         with pytest.raises(ValueError, match=r"digest|format|certificate"):
             load(files / "changed.json")
+
+
+def test_digits_of_the_same_number_count_too(files):
+    """Of decimals with 17 digits or more, several are one floating-point number."""
+    written = (files / "proof.json").read_text()
+    number = re.compile(r"\d\.\d+(?=[,\s])").search(written, written.index('"point"'))
+    longer = number.group() + 17 * "0" + "1"
+    assert float(longer) == float(number.group())
+    (files / "changed.json").write_text(written[: number.start()] + longer + written[number.end() :])
+    with pytest.raises(ValueError, match="digits that are not those"):
+        load(files / "changed.json")
 
 
 @pytest.mark.parametrize(("name", "factor"), [("primal", -1), ("dual", 1), ("gap", -1), ("at_zero", 1)])
