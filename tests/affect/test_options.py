@@ -26,11 +26,10 @@ def test_what_is_said_of_ratings_needs_ratings(name, capsys):
     ("more", "protocol", "words"),
     [
         ([], {"intercept": False, "targets": "ratings"}, "no model of P1 has an intercept"),
-        (["--intercept"], {"intercept": True}, "Every clip has an intercept of its own"),
         (
-            ["--targets", "levels", "--levels", "3"],
-            {"targets": "levels", "n_levels": 3},
-            "converted to [-1, 1]",
+            ["--intercept", "--targets", "levels", "--levels", "3"],
+            {"intercept": True, "targets": "levels", "n_levels": 3},
+            "Every clip has an intercept of its own",
         ),
     ],
 )
@@ -41,6 +40,7 @@ def test_options_reach_protocol_and_page(tmp_path, more, protocol, words):
     assert protocol.items() <= settings["protocol"].items()
     page = (tmp_path / "out" / "report.html").read_text()
     assert words in page
+    assert "in these units" in page
     assert "neither audio nor video are not used: motion, hue" in page
     assert "there are 3 experts, not more than 7" in page
     tables = tmp_path / "out" / "tables"
