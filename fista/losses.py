@@ -8,7 +8,7 @@ The graph rows ``E W'`` (b = 0; the weight of the term is in the edges) enter as
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -37,9 +37,7 @@ EPS = float(np.finfo(np.float64).eps)
 GRAM_LIMIT = 50_000_000  # entries of the Gram matrices, 400 MB
 SMALL = 5000  # coefficients, for which to look for zero rows takes longer than to multiply them
 LEAST_SQUARES_LIMIT = 2000  # features up to which unpenalised tasks are given a Gram matrix to invert
-DECOMPOSED = (
-    5_000_000  # multiplications up to which the eigenvalues of Gram matrices take no time to speak of
-)
+DECOMPOSED = 5_000_000  # multiplications, up to which all eigenvalues of Gram matrices are found
 POWERS = 10  # of a matrix, for an estimate of its largest eigenvalue
 DENSE_LIMIT = 2000  # columns up to which M'M is decomposed whole for an unpenalised, coupled problem
 
@@ -83,10 +81,20 @@ def _sum(terms: Sequence[Floats]) -> Floats:
     return np.asarray(total)
 
 
-def _safe_norm(W: Floats) -> float:
-    """The Frobenius norm, without squares that overflow or vanish."""
-    largest = float(np.abs(W).max())
-    return largest * float(np.linalg.norm(W / largest)) if largest > 0 else 0.0
+def _safe_norms(W: Floats) -> Floats:
+    """Frobenius norms of one or more matrices, ... x 1 x 1, without squares that overflow or vanish."""
+    largest = np.abs(W).max(axis=(-2, -1), keepdims=True)
+    scaled = W / np.where(largest > 0, largest, 1.0)
+    return np.asarray(largest * np.linalg.norm(scaled, axis=(-2, -1), keepdims=True))
+
+
+def _largest_eigenvalues(product: Callable[[Floats], Floats], W: Floats) -> Floats:
+    """Of one or more linear maps, by powers, and so from below: the solver must backtrack from them."""
+    norms = _safe_norms(W)
+    for _ in range(POWERS):
+        W = product(W / np.where(norms > 0, norms, 1.0))
+        norms = _safe_norms(W)
+    return np.asarray(norms[..., 0, 0])
 
 
 class QuadraticLoss(Protocol):
@@ -265,24 +273,16 @@ class GramLoss(StackedRows):
     def _lipschitz(self) -> tuple[float | Floats, bool]:
         D = self.shape[0]
         exact = self.gram.size * D <= DECOMPOSED
-        largest = (
-            np.maximum(np.linalg.eigvalsh(self.gram)[..., -1], 0.0) if exact else self._power_iteration()
-        )
+        if exact:
+            largest = np.maximum(np.linalg.eigvalsh(self.gram)[..., -1], 0.0)
+        else:
+            v = np.random.default_rng(0).standard_normal((*self.gram.shape[:-1], 1))
+            largest = _largest_eigenvalues(lambda v: self.gram @ v, v)
         if self.coupling is not None:
             largest = largest.max() + self._coupling_norm
         # An eigenvalue of a symmetric matrix is computed to within a small multiple of D eps ||G||.
         largest = largest * (1 + 10 * D * EPS)
         return (largest if np.ndim(largest) else float(largest)), exact
-
-    def _power_iteration(self) -> Floats:
-        """The largest eigenvalue from below, a Gram matrix: the solver must backtrack from it."""
-        v = np.random.default_rng(0).standard_normal((*self.gram.shape[:-1], 1))
-        estimate = np.zeros(self.gram.shape[:-2])
-        for _ in range(POWERS):
-            norm = np.linalg.norm(v, axis=-2, keepdims=True)
-            v = self.gram @ (v / np.where(norm > 0, norm, 1.0))
-            estimate = np.linalg.norm(v, axis=-2)[..., 0]
-        return np.asarray(estimate)
 
     def least_squares(self) -> LeastSquares | None:
         return self._least_squares
@@ -323,19 +323,13 @@ class OperatorLoss(StackedRows):
         return HW
 
     def lipschitz(self) -> tuple[float | Floats, bool]:
-        """A power iteration from below: the solver must backtrack from it.
+        """An estimate, by a power iteration.
 
         Where the rows are the same for all tasks, one task stands for all, and the graph adds its own norm.
         """
         alike = all(b.shared_gram for b in self.blocks.values()) and self.centering.features.shape[1] == 1
         W = np.random.default_rng(0).standard_normal((self.shape[0], 1) if alike else self.shape)
-        estimate = 0.0
-        for _ in range(POWERS):
-            norm = _safe_norm(W)
-            if norm == 0:
-                break
-            W = self._rows_hessian(W / norm) if alike else self.hessian(W / norm)
-            estimate = _safe_norm(W)
+        estimate = float(_largest_eigenvalues(self._rows_hessian if alike else self.hessian, W))
         return estimate + (self._coupling_norm if alike else 0.0), False
 
     def least_squares(self) -> LeastSquares | None:

@@ -48,7 +48,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     """
     D = problem.loss.shape[0]
     kept = np.arange(D)  # the features of `current`
-    current, W, size, last, n_iter = problem, start, FIRST // 2, np.inf, 0
+    current, W, size, last, n_iter = problem, start, 0, np.inf, 0
     while True:
         image = current.image(W)
         if n_iter >= max_iter - 1 or seems_solved(current, W, image, n_iter, tol):
