@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         memory=int(0.7 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
     )
     competitors = [c for c in COMPETITORS if c.name == "fista" or options.only in c.name]
-    head = _head(rules, competitors)
-    records = _stored(options.json, head) if options.json else []
+    asked = _asked(rules, competitors)
+    records = _stored(options.json, rules, asked) if options.json else []
     for shape in shapes:
         for objective in options.objective or OBJECTIVES:
             if any((record.shape, record.objective) == (shape.name, objective) for record in records):
@@ -66,9 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     file=sys.stderr,
                     flush=True,
                 )
+                if options.json:
+                    _write_json(options.json, [*records, *raced], len(records), rules, asked)
             records += raced
             if options.json:
-                _write_json(options.json, records, head)
+                _write_json(options.json, records, len(records), rules, asked)
     results, facts = Results(records), environment(records, rules)
     run = {record.competitor for record in records if record.rungs}
     page = markdown(results, facts, {c.name: import_seconds(c) for c in competitors if c.name in run})
@@ -129,28 +131,41 @@ def _version(name: str) -> str:
         return "(not installed)"
 
 
-def _head(rules: Rules, competitors: Sequence[Competitor]) -> dict[str, Any]:
-    """What records must have in common to stand in one file, and the date."""
-    facts = environment((), rules)
-    asked = json.loads(json.dumps(asdict(rules), default=str))  # as it is read again
-    return {**facts, "rules": asked, "competitors": [c.name for c in competitors], "targets": list(TARGETS)}
+def _asked(rules: Rules, competitors: Sequence[Competitor]) -> dict[str, Any]:
+    """What was asked for, as JSON has it."""
+    names = [competitor.name for competitor in competitors]
+    asked: dict[str, Any] = json.loads(
+        json.dumps({"rules": asdict(rules), "competitors": names}, default=str)
+    )
+    return asked
 
 
-def _write_json(path: Path, records: Sequence[Record], head: dict[str, Any]) -> None:
+def _write_json(path: Path, records: Sequence[Record], whole: int, rules: Rules, asked: Any) -> None:
+    """All records, of which the first so many are of objectives that everybody has raced on."""
+    stored: dict[str, Any] = {
+        "environment": environment(records, rules),
+        "asked": asked,
+        "targets": TARGETS,
+        "whole": whole,
+        "records": [asdict(record) for record in records],
+    }
     with whole_file(path) as file:
-        json.dump({**head, "records": [asdict(record) for record in records]}, file, indent=1)
+        json.dump(stored, file, indent=1)
 
 
-def _stored(path: Path, head: dict[str, Any]) -> list[Record]:
-    """The records of a run that was stopped, if it was the same but for its date."""
+def _stored(path: Path, rules: Rules, asked: dict[str, Any]) -> list[Record]:
+    """The records of whole objectives of a run that was stopped, if it was the same but for its date."""
     if not path.exists():
         return []
     stored = json.loads(path.read_text())
-    if different := [name for name in head if name != "date" and stored.get(name) != head[name]]:
+    records = [Record(**record) for record in stored["records"]]
+    then = stored["asked"] | stored["environment"]
+    now = asked | environment(records, rules)
+    if different := [name for name in now if name != "date" and then.get(name) != now[name]]:
         raise SystemExit(
             f"{path}: found a run of other {', '.join(different)}; expected the same, or another file"
         )
-    return [Record(**record) for record in stored["records"]]
+    return records[: stored["whole"]]
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -239,7 +239,7 @@ def test_the_command_prints_a_page_and_leaves_the_document_alone(tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
     stored = json.loads((tmp_path / "run.json").read_text())
     assert {record["competitor"] for record in stored["records"]} == {"fista", "scikit-learn, Gram"}
-    assert any(record["pools"] for record in stored["records"])
+    assert "pools seen: " in stored["environment"]["threads"]
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
