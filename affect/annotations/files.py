@@ -15,7 +15,25 @@ import pandas as pd
 from affect.annotations.checks import Source
 from affect.extra import required
 
-__all__ = ["companion", "table_of", "write", "write_whole"]
+__all__ = ["companion", "decoded", "table_of", "write", "write_whole"]
+
+
+def decoded(data: bytes, name: str) -> str:
+    """The text of a file in UTF-8, with line ends as Python has them.
+
+    Raises
+    ------
+    ValueError
+        It is no UTF-8; the message has the line.
+    """
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{name}, line {line}: found the byte {data[error.start]:#x}, which is no UTF-8; "
+            "expected text in that encoding"
+        ) from None
 
 
 def table_of(path: str | PathLike[str]) -> tuple[pd.DataFrame, Source]:
@@ -30,14 +48,7 @@ def table_of(path: str | PathLike[str]) -> tuple[pd.DataFrame, Source]:
     if Path(path).suffix == ".parquet":
         required("pyarrow")
         return pd.read_parquet(path), Source(name)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{name}, line {line}: found the byte {error.object[error.start]:#x}, which is no UTF-8; "
-            "expected text in that encoding"
-        ) from None
+    text = decoded(Path(path).read_bytes(), name)
     lines = text.splitlines(keepends=True)
     if not text.strip():
         raise ValueError(f"{name}: found an empty file; expected a header and rows")

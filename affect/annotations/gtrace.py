@@ -29,6 +29,7 @@ from xml.parsers import expat
 import pandas as pd
 
 from affect.annotations.checks import Source
+from affect.annotations.files import decoded
 from affect.annotations.reading import Scale, scale_of_each
 from affect.annotations.tables import POPULATIONS, Annotations, validate
 
@@ -104,10 +105,7 @@ def read_gtrace(
 
 
 def _from_log(data: bytes, source: Source) -> Iterator[Row]:
-    try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{source.name}: found byte {error.start} that is no UTF-8; expected text") from None
+    lines = decoded(data, source.name).splitlines()
     begun = False
     for number, line in enumerate(lines, start=1):
         text = re.split("[#%]", line)[0].strip()
