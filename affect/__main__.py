@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             intercept=options.intercept,
             seconds=options.seconds,
         )
+        _expect_ratings(options)
         return command(options, protocol)
     except (OSError, TypeError, ValueError) as error:
         show("")
@@ -76,11 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _expect_ratings(options: argparse.Namespace) -> None:
+    """Refuse what would be about ratings that are not there: a simulation would look like one's own data."""
+    for name in OF_RATINGS:
+        if not options.ratings and getattr(options, name.replace("-", "_")) is not None:
+            raise ValueError(f"--{name}: found without --ratings; expected the ratings that it is about")
+
+
 def _study(options: argparse.Namespace, protocol: Protocol) -> int:
-    if not options.ratings:
-        for name in OF_RATINGS:
-            if getattr(options, name.replace("-", "_")) is not None:
-                raise ValueError(f"--{name}: found without --ratings; expected the ratings that it is about")
     show("reading" if options.ratings else "simulating")
     prepared = _own(options, protocol) if options.ratings else of_simulation(simulate(options.seed), protocol)
     settings = settings_of(prepared.material, protocol, options.seed, prepared.p1)

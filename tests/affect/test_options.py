@@ -20,6 +20,8 @@ def test_what_is_said_of_ratings_needs_ratings(name, capsys):
     value = {"segment": ["60"], "scale": ["-1", "1"], "dimension": ["arousal"]}.get(name, ["x"])
     assert command.main([f"--{name}", *value]) == 2
     assert f"--{name}: found without --ratings" in capsys.readouterr().err
+    assert command.main(["--seeds", "1", f"--{name}", *value]) == 2
+    assert f"--{name}: found without --ratings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
