@@ -191,7 +191,7 @@ def with_experts(
     1     expert    0.5
     """
 
-    def named(patterns: Sequence[str]) -> set[str]:
+    def fitting(patterns: Sequence[str]) -> set[str]:
         raters = {*annotations.traces["rater"], *others}
         found: set[str] = set()
         for pattern in patterns:
@@ -201,7 +201,7 @@ def with_experts(
             found |= matched
         return found
 
-    chosen, gone = named(experts), named(leave_out)
+    chosen, gone = fitting(experts), fitting(leave_out)
     if (
         chosen.intersection(annotations.traces["rater"])
         and annotations.scale["crowd"] != annotations.scale["expert"]

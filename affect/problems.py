@@ -284,6 +284,7 @@ def solve_p1(
     targets = {"rmse": median(panel), "rmse_crowd": crowd}
     if cell.dimension in data.truth:
         targets["rmse_truth"] = data.truth[cell.dimension]
+    options: dict[str, Any] = {"levels": protocol.levels, "intercept": protocol.intercept}
     experts = {False: median(panel), True: median(panel[..., few])}
     crowd_rows, crowd_seconds = rows_of(X, crowd, ~held)
     _expect_rows("crowd", crowd_rows, cell)
@@ -307,18 +308,9 @@ def solve_p1(
             grid=protocol.grid,
             tol=protocol.fold_tol,
             judge=protocol.judge,
-            levels=protocol.levels,
-            intercept=protocol.intercept,
+            **options,
         )
-        model, _ = fit(
-            method,
-            weight,
-            crowd_rows,
-            expert_rows,
-            tol=protocol.tol,
-            levels=protocol.levels,
-            intercept=protocol.intercept,
-        )
+        model, _ = fit(method, weight, crowd_rows, expert_rows, tol=protocol.tol, **options)
         result: dict[str, Any] = {"weight": weight, "zeros": model.zeros, "proof": proof(model.certificate)}
         for name, labels in targets.items():
             result[name] = _rmse(model, rows_of(X, labels, held)[0])

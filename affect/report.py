@@ -89,8 +89,6 @@ def write_report(
     for table in (*agreement, *main, *shared):
         for suffix, content in (("txt", table.console()), ("csv", table.csv()), ("tex", table.latex())):
             write_whole(folder / "tables" / f"{table.name}.{suffix}", content)
-    for name, by_clip in by_set.items():
-        write_whole(folder / "tables" / f"agreement-{name.lower()}.csv", by_clip.to_csv(index=False))
     drawn = {}
     for number, figure in figures(prepared, results):
         png = as_bytes(figure)
@@ -98,18 +96,16 @@ def write_report(
         write_whole(folder / "figures" / f"figure{number}.png", png)
         write_whole(folder / "figures" / f"figure{number}.pdf", as_bytes(figure, "pdf"))
     effects, statements = anova_rows(by_set), claims(results)
-    for name, columns, rows in (
-        ("quality", ("rule", "dropped", "left"), prepared.quality),
-        ("anova", ("factor", "F", "degrees of freedom", "p"), effects),
-        (
-            "conclusions",
-            ("statement", "problem", "holds in", "of", "in the paper"),
-            [(c.text, c.problem, c.holds, c.of, c.in_paper) for c in statements],
-        ),
-    ):
-        if rows:
-            text = pd.DataFrame(rows, columns=list(columns)).to_csv(index=False)
-            write_whole(folder / "tables" / f"{name}.csv", text)
+    said = [(c.text, c.problem, c.holds, c.of, c.in_paper) for c in statements]
+    frames = {
+        **{f"agreement-{name.lower()}": by_clip for name, by_clip in by_set.items()},
+        "quality": pd.DataFrame(prepared.quality, columns=["rule", "dropped", "left"]),
+        "anova": pd.DataFrame(effects, columns=["factor", "F", "degrees of freedom", "p"]),
+        "conclusions": pd.DataFrame(said, columns=["statement", "problem", "holds in", "of", "in the paper"]),
+    }
+    for name, frame in frames.items():
+        if len(frame):
+            write_whole(folder / "tables" / f"{name}.csv", frame.to_csv(index=False))
     settings = results.settings
     facts: list[tuple[str, Any]] = [
         *settings.get("protocol", {}).items(),
