@@ -21,6 +21,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fista import data as reading
+from fista import entry_sets
 from fista.certificate import OUTSIDE, Certificate
 from fista.data import Population
 from fista.graphs import Graph
@@ -373,6 +374,7 @@ class MultiTaskEstimator(BaseEstimator):
             centering,
             terms.graph,
             invert=terms.invert(data.n_tasks),
+            by_entries=entry_sets.suit(terms.penalty, blocks, terms.graph),
         )
         return Problem(loss, terms.penalty, terms.ridge, terms.independent), means
 

@@ -55,7 +55,15 @@ from fista.losses import LeastSquares
 from fista.null_space import inexact
 from fista.problem import Problem, Scalars
 
-__all__ = ["Certificate", "certify", "gap_from_statistics", "is_outside", "row_polars", "seems_solved"]
+__all__ = [
+    "Certificate",
+    "certify",
+    "entry_polars",
+    "gap_from_statistics",
+    "is_outside",
+    "row_polars",
+    "seems_solved",
+]
 
 Floats = NDArray[np.float64]
 UNIT = float(np.finfo(np.float64).eps) / 2
@@ -88,7 +96,8 @@ class Certificate:
     rounding : float
         A bound on the floating-point error of ``gap``.
     kkt_residual : float
-        ``L ||W - prox_{1/L}(W - grad f(W) / L)||_F``; 0 at a minimiser.
+        ``L ||W - prox_{1/L}(W - grad f(W) / L)||_F``; 0 at a minimiser. L is the largest squared norm of a
+        column of M, the curvature along one coefficient.
     dual_point : dict of str to ndarray
         theta in the rows of M, in the caller's order: ``"crowd"``, and ``"expert"`` (edges: ``"graph"``)
         where there are such rows. Row i is scaled by sqrt(c_i u_i): u_i is the weight of the sample, c_i is
@@ -195,6 +204,15 @@ def row_polars(problem: Problem, W: Floats, image: Floats) -> tuple[Floats, Floa
         most = found + problem.penalty.row_polars(norms * (radius + scale * inexact))  # type: ignore[attr-defined]
     zero = float(problem.at_zero().sum())
     return found, most, float(np.sum(gap)) / zero if zero > 0 else 0.0
+
+
+def entry_polars(problem: Problem, W: Floats, image: Floats) -> tuple[Floats, Floats, float]:
+    """The polars of the entries of M'theta; the gap relative to F(0), of each independent task and of all."""
+    G, gap, scale, _ = _from_statistics(problem, W, image, 0)
+    zero = problem.at_zero()
+    found: Floats = problem.penalty.entry_polars(scale * G)  # type: ignore[attr-defined]
+    gaps = np.divide(gap, zero, out=np.zeros_like(zero), where=zero > 0)
+    return found, gaps, float(np.sum(gap) / zero.sum()) if zero.any() else 0.0
 
 
 @singledispatch
@@ -443,7 +461,7 @@ def is_outside(problem: Problem, G: Floats, gap: Scalars) -> bool:
 
 
 def kkt_residual(problem: Problem, W: Floats, G: Floats) -> float:
-    L, _ = problem.lipschitz
+    L = problem.coordinate_lipschitz
     descent = G - (2 * problem.ridge) * problem.total(W)
     return float(np.linalg.norm(L * (W - problem.penalty.prox(W + descent / L, 1.0 / L))))
 

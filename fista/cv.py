@@ -284,7 +284,8 @@ def _prepare(
     moments of each such set are summed once, and those of a fold added from them.
     """
     terms = probe._terms(data.n_tasks)
-    blocks = _apart(data, expert).blocks(terms.factors)
+    apart = _apart(data, expert)
+    blocks = apart.blocks(terms.factors)
     uses = np.zeros((data.crowd.X.shape[0], 2 * len(folds)), dtype=np.intp)
     for k, rows in enumerate(rows for sides in folds for rows in sides):
         np.add.at(uses[:, k], rows, 1)
@@ -293,11 +294,17 @@ def _prepare(
     size = len(kinds) * D * D * (1 if all(b.shared_gram for b in blocks.values()) else T)
     by_moments = terms.loss is None and gram_is_cheaper(blocks, invert=terms.invert(T))
     if not by_moments or size > GRAM_LIMIT or kinds.max() > 1:
-        whole, _ = probe._centred_problem(_apart(data, expert))
+        whole, _ = probe._centred_problem(apart)
         return whole, [partial(_from_rows, probe, data, expert, train) for train, _ in folds]
     means = Centering.of(list(blocks.values()), bool(probe.fit_intercept))
-    origin = replace(means, features=_apart(data, expert).shift(means)) if means.fit_intercept else means
-    sums = [_moments(data, expert, _slice(np.flatnonzero(kind_of == k)), origin) for k in range(len(kinds))]
+    origin = replace(means, features=apart.shift(means)) if means.fit_intercept else means
+    populations = [(apart.crowd, kind_of)]
+    if apart.expert is not None and expert is not None:
+        populations = [(apart.crowd, kind_of[~expert]), (apart.expert, kind_of[expert])]
+    sums = [
+        [_moments(population.take(each == k), T, origin) for population, each in populations]
+        for k in range(len(kinds))
+    ]
 
     def added(k: int) -> list[Moments]:
         chosen = [each for each, kind in zip(sums, kinds, strict=True) if kind[k]]
@@ -333,21 +340,12 @@ def _apart(data: Data, expert: NDArray[np.bool_] | None) -> Data:
     return data if expert is None else data.split(expert)
 
 
-def _slice(rows: Rows) -> Rows | slice:
-    """Rows that follow each other as a slice, which takes no copy of them."""
-    first, last = int(rows[0]), int(rows[-1])
-    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
-
-
-def _moments(
-    data: Data, expert: NDArray[np.bool_] | None, rows: Rows | slice, origin: Centering
-) -> list[Moments]:
-    """Those of the crowd, and of the experts where there are any, as they weigh among themselves."""
-    part = _apart(replace(data, crowd=data.crowd.take(rows)), None if expert is None else expert[rows])
-    blocks = list(part.blocks((1.0, 1.0)).values())
+def _moments(part: Population, n_tasks: int, origin: Centering) -> Moments:
+    """Those of some rows of the crowd or of the experts, as they weigh among themselves."""
+    block = part.rows(1.0, n_tasks)
     if origin.fit_intercept:
-        blocks = [block.shifted(origin.features, origin.targets) for block in blocks]
-    return [Moments.of(block) for block in blocks]
+        block = block.shifted(origin.features, origin.targets)
+    return Moments.of(block)
 
 
 def _from_moments(
@@ -393,6 +391,8 @@ def _fold(
 ) -> _Fold:
     """Fit the rows of a fold at all weights, and judge by those that are held out."""
     problem, means, squares = prepare()
+    if squares is not None:  # then only the targets are looked at
+        everyone = replace(everyone, X=everyone.X[:, :0])
     judge = _Judge(everyone.take(test).rows(1.0, n_tasks), squares, joined=per_task)
     fold = _Fold([], [], [])
     for state, certificate in along(problem, alphas, tol, max_iter):

@@ -31,10 +31,11 @@ class Population:
     weight: Floats  # (N,) or N x T
     task: NDArray[np.intp] | None  # positions in tasks_, or None for a shared design
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Population:
-        """Some of the rows: those where a mask is true, by their positions, or a slice (without copies)."""
-        task = None if self.task is None else self.task[rows]
-        return Population(self.X[rows], self.y[rows], self.weight[rows], task)
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Population:
+        """Some of the rows, by their positions or where a mask is true; consecutive ones without copies."""
+        at = consecutive(rows)
+        task = None if self.task is None else self.task[at]
+        return Population(self.X[at], self.y[at], self.weight[at], task)
 
     def medians(self, n_tasks: int) -> Floats:
         """The median of the targets that have a weight, a task; 0 where there are none."""
@@ -53,6 +54,16 @@ class Population:
             return TaskRows(self.X, self.y, weight, self.task, n_tasks)
         Y = self.y if self.y.ndim == 2 else self.y[:, None]
         return SharedRows(self.X, Y, weight if weight.ndim == 2 else weight[:, None])
+
+
+def consecutive(rows: NDArray[np.bool_] | NDArray[np.intp]) -> NDArray[np.intp] | slice:
+    """Rows that follow each other as a slice, which takes no copy of them; others by their positions."""
+    positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else np.asarray(rows, dtype=np.intp)
+    if len(positions) == 0:
+        return slice(0, 0)
+    first = int(positions[0])
+    alike = np.array_equal(positions, np.arange(first, first + len(positions)))
+    return slice(first, first + len(positions)) if alike else positions
 
 
 def numeric_targets(name: str, y: Any, n_rows: int, *, rows_of: str = "X") -> Floats:

@@ -18,7 +18,7 @@ import scipy.linalg as sla
 from numpy.typing import NDArray
 
 from fista.graphs import Graph
-from fista.rows import Rows
+from fista.rows import Rows, matrix_product
 
 __all__ = [
     "Centering",
@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Positions = NDArray[np.intp]
 EPS = float(np.finfo(np.float64).eps)
 GRAM_LIMIT = 50_000_000  # entries of the Gram matrices, 400 MB
-SMALL = 5000  # coefficients, for which to look for zero rows takes longer than to multiply them
 LEAST_SQUARES_LIMIT = 2000  # features up to which unpenalised tasks are given a Gram matrix to invert
 DECOMPOSED = 5_000_000  # multiplications, up to which all eigenvalues of Gram matrices are found
 POWERS = 10  # of a matrix, for an estimate of its largest eigenvalue
@@ -122,6 +122,9 @@ class QuadraticLoss(Protocol):
 
     def on_features(self, features: NDArray[Any]) -> QuadraticLoss:
         """The loss of W that is zero but on some features."""
+
+    def cross_gram(self, task: int, left: Positions, right: Positions) -> Floats:
+        """The part of the Gram matrix of a task that is between some features and others."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,7 @@ class StackedRows:
             raise ValueError("X, y: found values whose weighted squares overflow; expected smaller ones")
         n_edges = 0 if self.graph is None else len(self.graph.weight)
         self.n_terms = sum(b.n_rows for b in rows) + n_edges + sum(self.shape) + 10
-        self.linear = _sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)])
+        self.linear = np.ascontiguousarray(_sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)]))
 
     def least_squares(self) -> LeastSquares | None:
         return None
@@ -244,12 +247,10 @@ class StackedRows:
 
 
 def gram_product(gram: Floats, W: Floats) -> Floats:
-    """G W of a Gram matrix that all tasks share, G_t w_t of one a task; rows of zeros are left out."""
+    """G W of a Gram matrix that all tasks share, G_t w_t of one a task."""
     if gram.ndim == 3:
         return np.asarray(np.matmul(gram, W.T[:, :, None])[:, :, 0].T)
-    if W.size > SMALL and 2 * len(used := np.flatnonzero(W.any(axis=1))) < len(W):
-        return np.asarray(gram[:, used] @ W[used])
-    return np.asarray(gram @ W)
+    return matrix_product(gram, W)
 
 
 class GramLoss(StackedRows):
@@ -283,6 +284,10 @@ class GramLoss(StackedRows):
         # An eigenvalue of a symmetric matrix is computed to within a small multiple of D eps ||G||.
         largest = largest * (1 + 10 * D * EPS)
         return (largest if np.ndim(largest) else float(largest)), exact
+
+    def cross_gram(self, task: int, left: Positions, right: Positions) -> Floats:
+        gram = self.gram[task] if self.gram.ndim == 3 else self.gram
+        return np.asarray(gram[np.ix_(left, right)])
 
     def least_squares(self) -> LeastSquares | None:
         return self._least_squares
@@ -322,6 +327,10 @@ class OperatorLoss(StackedRows):
                 HW += mean * block.task_sums(R)
         return HW
 
+    def cross_gram(self, task: int, left: Positions, right: Positions) -> Floats:
+        center = np.broadcast_to(self.centering.features, self.shape)[:, task]
+        return _sum([b.cross_gram(task, left, right, center) for b in self.blocks.values()])
+
     def lipschitz(self) -> tuple[float | Floats, bool]:
         """An estimate, by a power iteration.
 
@@ -347,8 +356,17 @@ def gram_is_cheaper(blocks: Mapping[str, Rows], *, invert: bool) -> bool:
 
 
 def quadratic_loss(
-    blocks: Mapping[str, Rows], centering: Centering, graph: Graph | None, *, invert: bool
+    blocks: Mapping[str, Rows],
+    centering: Centering,
+    graph: Graph | None,
+    *,
+    invert: bool,
+    by_entries: bool = False,
 ) -> QuadraticLoss:
-    """Gram form where that is cheaper, else operator form."""
-    form = GramLoss if gram_is_cheaper(blocks, invert=invert) else OperatorLoss
-    return form(blocks, centering, graph)
+    """Gram form where that is cheaper, else operator form.
+
+    Of the Gram matrices of single tasks only small parts are needed ``by_entries`` (`fista.entry_sets`).
+    """
+    shared = all(block.shared_gram for block in blocks.values())
+    whole = gram_is_cheaper(blocks, invert=invert) and (shared or not by_entries)
+    return (GramLoss if whole else OperatorLoss)(blocks, centering, graph)

@@ -144,6 +144,26 @@ class Problem:
         L = np.where(L > 0, L, 1.0)  # where M = 0 any step will do
         return (L if L.ndim else float(L)), exact
 
+    @cached_property
+    def coordinate_lipschitz(self) -> Scalars:
+        """The Lipschitz constant of the gradient along one coefficient, at most; less than `lipschitz`.
+
+        From norms of columns before centring, and so at hand where `lipschitz` must be searched for.
+        """
+        coupling = self.loss.coupling
+        diagonal = np.square(self.loss.column_norms) * self._second_derivative + 2 * self.ridge
+        if coupling is not None:
+            diagonal = diagonal + coupling.diagonal()
+        if not self.separable:
+            return float(diagonal.max()) or 1.0
+        largest = np.broadcast_to(diagonal.max(axis=0), self.loss.shape[1])
+        return np.where(largest > 0, largest, 1.0)  # where M = 0 any step will do
+
+    @property
+    def _second_derivative(self) -> float:
+        """Of the loss of a row, at most."""
+        return 1.0
+
     def penalty_value(self, W: Floats) -> Scalars:
         return self.penalty.task_values(W) if self.separable else self.penalty.value(W)  # type: ignore[attr-defined]
 
@@ -222,8 +242,9 @@ class Problem:
     def expect_answers(self) -> None:
         """Refuse a penalty whose methods return what is no number or no matrix, at a first step from zero."""
         G = self.descent_at_zero()
-        step = np.max(1.0 / np.asarray(self.lipschitz[0]))
-        expect_answers(self.penalty, G * step, float(step), G)
+        largest = float(np.abs(G).max(initial=0.0))
+        step = 1.0 / largest if largest > 0 else 1.0
+        expect_answers(self.penalty, G * step, step, G)
 
     def start(self) -> Floats:
         """Zero, and the least-squares solution for tasks or directions that nothing but the loss acts on."""

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 __all__ = ["Rows", "SharedRows", "TaskRows"]
 
 Floats = NDArray[np.float64]
+Positions = NDArray[np.intp]
+SMALL = 5000  # coefficients, for which to look for zero rows takes longer than to multiply them
 
 
 class Rows(Protocol):
@@ -31,6 +33,10 @@ class Rows(Protocol):
     @property
     def shared_gram(self) -> bool:
         """Whether all tasks have the same rows with the same weights."""
+
+    @property
+    def dense(self) -> bool:
+        """Whether the design is stored entry by entry."""
 
     def shifted(self, features: Floats, targets: Floats) -> Rows:
         """The block with (task-wise) constants taken off its dense design and its targets."""
@@ -77,6 +83,9 @@ class Rows(Protocol):
     def gram(self, center: Floats) -> Floats:
         """Sum of omega_i (x_i - center)(x_i - center)': D x D if all of it is shared, else T x D x D."""
 
+    def cross_gram(self, task: int, left: Positions, right: Positions, center: Floats) -> Floats:
+        """Those entries of the Gram matrix of a task (center: (D,)) between some features and others."""
+
 
 def _stored(X: Any) -> int:
     return int(X.size)  # of a sparse matrix, the stored entries
@@ -89,6 +98,18 @@ def _squared_norms(X: Any, weight: Floats) -> Floats:
     if len(weight) and np.all(weight == weight[:1]):
         return np.asarray(np.multiply.outer(np.einsum("nd,nd->d", X, X), weight[0]))
     return np.asarray((X * X).T @ weight)
+
+
+def matrix_product(A: Any, W: Floats) -> Floats:
+    """A W of a dense or sparse A; rows of zeros in W are left out.
+
+    A dense product is computed as (W'A')', which for a narrow W takes BLAS half of the time.
+    """
+    if not isinstance(A, np.ndarray):
+        return np.asarray(A @ W)
+    if W.size > SMALL and 2 * len(used := np.flatnonzero(W.any(axis=1))) < len(W):
+        A, W = A[:, used], W[used]
+    return np.asarray((W.T @ A.T).T)
 
 
 def _moved(X: Any, by: Floats) -> Any:
@@ -112,6 +133,12 @@ def _weighted_gram(X: Any, weight: Floats, center: Floats) -> Floats:
     return np.asarray(scaled.T @ scaled)
 
 
+def _cross_gram(X: Any, weight: Floats, left: Positions, right: Positions, center: Floats) -> Floats:
+    """Sum of weight_i (x_il - center_l)(x_ir - center_r), for a dense X."""
+    one, other = _moved(X[:, left], center[left]), _moved(X[:, right], center[right])
+    return np.asarray(one.T @ (other * weight[:, None]))
+
+
 class SharedRows:
     """Rows x_i that every task shares; targets N x T and weights N x 1 or N x T."""
 
@@ -121,6 +148,7 @@ class SharedRows:
         self.shape = (X.shape[1], Y.shape[1])
         self.cost = _stored(X) * Y.shape[1]
         self.shared_gram = weight.shape[1] == 1
+        self.dense = isinstance(X, np.ndarray)
 
     def shifted(self, features: Floats, targets: Floats) -> SharedRows:
         return SharedRows(_moved(self.X, features[:, 0]), self.Y - targets, self.weight)
@@ -147,13 +175,13 @@ class SharedRows:
         return self.Y - intercept
 
     def residual(self, W: Floats, intercept: Floats | None, *, targets: bool = True) -> Floats:
-        R = np.asarray(self.X @ W)
+        R = matrix_product(self.X, W)
         if intercept is not None:
             R += self.spread(intercept)
         return self.Y - R if targets else -R
 
     def adjoint(self, R: Floats) -> Floats:
-        return np.asarray(self.X.T @ (self.weight * R))
+        return matrix_product(self.X.T, self.weight * R)
 
     def task_sums(self, R: Floats) -> Floats:
         return np.asarray((self.weight * R).sum(axis=0))
@@ -173,6 +201,10 @@ class SharedRows:
         weight, center = np.broadcast_to(self.weight, self.Y.shape), np.broadcast_to(center, self.shape)
         return np.stack([_weighted_gram(self.X, weight[:, t], center[:, t]) for t in range(self.shape[1])])
 
+    def cross_gram(self, task: int, left: Positions, right: Positions, center: Floats) -> Floats:
+        weight = np.broadcast_to(self.weight, self.Y.shape)[:, task]
+        return _cross_gram(self.X, weight, left, right, center)
+
 
 class TaskRows:
     """Rows that belong to one task each; targets, weights and task positions (N,)."""
@@ -187,6 +219,7 @@ class TaskRows:
         self.n_rows = X.shape[0]
         self.shape = (X.shape[1], n_tasks)
         self.cost = _stored(X)
+        self.dense = isinstance(X, np.ndarray)
         ends = np.searchsorted(self.task, np.arange(n_tasks + 1))
         self._slices = [slice(a, b) for a, b in pairwise(ends)]
         self._blocks = [X[rows] for rows in self._slices]
@@ -268,3 +301,6 @@ class TaskRows:
         for t, rows, X in self._tasks():
             out[t] = _weighted_gram(X, self.weight[rows], center[:, t])
         return out
+
+    def cross_gram(self, task: int, left: Positions, right: Positions, center: Floats) -> Floats:
+        return _cross_gram(self._blocks[task], self.weight[self._slices[task]], left, right, center)

@@ -129,6 +129,10 @@ class SmoothProblem(Problem):
     def null(self) -> None:
         return None
 
+    @property
+    def _second_derivative(self) -> float:
+        return self.loss.phi.curvature
+
     def image(self, W: Floats) -> Floats:
         """The predictions without their offset."""
         return self.loss.image(self.total(W))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from fista import cost, newton, working_sets
+from fista import cost, entry_sets, newton, working_sets
 from fista.certificate import Certificate, certify, seems_solved
 from fista.problem import Problem, Scalars
 
@@ -63,15 +63,16 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
     try it again for all.
     """
     prox, inner = problem.penalty.prox, problem.inner
-    largest, exact = problem.lipschitz
-    kept = problem.separable
-    highest: Scalars = largest if exact else np.inf
-    L = largest if kept else largest / 4
     W = Z = start
     image_W = image_Z = problem.image(start)
     t: Scalars = 1.0
     n_iter = 1
-    jump = yield State(n_iter, W, image_W, L)
+    jump = yield State(n_iter, W, image_W, problem.coordinate_lipschitz)
+    largest, exact = problem.lipschitz  # which takes time: not before it is known that a step is needed
+    kept = problem.separable
+    some, every = (np.any, np.all) if kept else (bool, bool)
+    highest: Scalars = largest if exact else np.inf
+    L = largest if kept else largest / 4
     while True:
         if jump is not None:
             W, moved = jump
@@ -82,15 +83,15 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
         V = prox(Z - gradient / L, 1.0 / L)
         image_V = problem.image(V)
         d = V - Z
-        while np.any(highest > L) and np.any((needed := problem.curvature(d, image_V, image_Z)) > L):
+        while some(highest > L) and some((needed := problem.curvature(d, image_V, image_Z)) > L):
             L = np.where(needed > L, np.minimum(1.5 * needed, highest), L)
             V = prox(Z - gradient / L, 1.0 / L)
             image_V = problem.image(V)
             d = V - Z
         # Restart where the momentum points uphill: <d, V - W> < 0.
         step = V - W
-        onward = np.greater_equal(inner(d, step), 0.0)
-        shrink = 1.0 - 1.0 / (16.0 + 4.0 * np.asarray(t).max()) if onward.all() else 0.7
+        onward = inner(d, step) >= 0.0
+        shrink = 1.0 - 1.0 / (16.0 + 4.0 * np.max(t)) if every(onward) else 0.7
         L_next = L if kept else np.maximum(shrink * L, largest / 50)
         t_next = 0.5 + np.sqrt(0.25 + (L_next / L) * t * t)
         momentum = onward * ((t - 1.0) / t_next)
@@ -110,17 +111,21 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
     damping is ten times less after a step that was good, and ten times more after one that was not.
     """
     least, damping, most = DAMPING[0], np.asarray(DAMPING[1]), DAMPING[2]
-    since, wait, products, one = 0, NEWTON, 10, cost.iteration(problem)
+    since, due, wait, products, one = 0, 1.0 * NEWTON, NEWTON, 10, cost.iteration(problem)
     states = fista(problem, start)
     state = next(states)
     while True:
         yield state
         since += 1
         jump = None
-        if since >= wait and since * one >= cost.newton_step(problem, state.W, products):
-            V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
-            damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
-            since, wait, jump = 0, NEWTON if np.any(lower) else 2 * wait, Jump(V, lower)
+        if since >= due:
+            due = min(cost.newton_step(problem, state.W, products) / one, 2.0 * since)
+            if since >= due:
+                V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
+                damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
+                jump = Jump(V, lower)
+                wait = NEWTON if np.any(lower) else 2 * wait
+                since, due = 0, 1.0 * wait
         state = states.send(jump)
 
 
@@ -176,12 +181,13 @@ def solve(
     """What `minimize` does with a penalty whose answers have been seen to be numbers."""
     if start is None or problem.zero_is_optimal():
         start = problem.start()
-    if not working_sets.applicable(problem):
-        return _until_certified(problem, start, tol, max_iter, callback)
-    start, spent = working_sets.solve(problem, start, tol, max_iter, _on_few_features)
-    state, certificate = _until_certified(problem, start, tol, max_iter - spent, callback)
-    n_iter = spent + state.n_iter
-    return state._replace(n_iter=n_iter), replace(certificate, n_iter=n_iter)
+    for sets in (entry_sets, working_sets):
+        if sets.applicable(problem):
+            start, spent = sets.solve(problem, start, tol, max_iter, _on_few_features)
+            state, certificate = _until_certified(problem, start, tol, max_iter - spent, callback)
+            n_iter = spent + state.n_iter
+            return state._replace(n_iter=n_iter), replace(certificate, n_iter=n_iter)
+    return _until_certified(problem, start, tol, max_iter, callback)
 
 
 def _on_few_features(problem: Problem, start: Floats, tol: float, max_iter: int) -> State:

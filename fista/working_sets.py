@@ -25,11 +25,11 @@ from fista.certificate import row_polars, seems_solved
 from fista.losses import OperatorLoss
 from fista.problem import Problem
 
-__all__ = ["applicable", "solve"]
+__all__ = ["Inner", "applicable", "next_aim", "solve"]
 
 Floats = NDArray[np.float64]
 FIRST = 64  # features of the first working set
-INNER = 0.1  # of the gap over all features, what is left open on a working set
+LEFT = (0.1, 0.03)  # of the gap over all features, what is left open on a working set: at first, and later
 
 Inner = Callable[[Problem, Floats, float, int], Any]
 
@@ -48,7 +48,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     """
     D = problem.loss.shape[0]
     kept = np.arange(D)  # the features of `current`
-    current, W, size, last, n_iter = problem, start, 0, np.inf, 0
+    current, W, size, last, aim, n_iter = problem, start, 0, np.inf, 0.0, 0
     while True:
         image = current.image(W)
         if n_iter >= max_iter - 1 or seems_solved(current, W, image, n_iter, tol):
@@ -64,10 +64,19 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         size, last = max(int(1.25 * used.sum()) + FIRST, 2 * size if grows else 0), relative_gap
         size = size if 4 * size < 3 * len(kept) else len(kept)  # else selecting costs more than it saves
         rows = np.sort(np.argsort(np.where(used, np.inf, polars))[len(kept) - size :])
-        aim = max(INNER * relative_gap, 0.5 * tol)
+        aim = next_aim(relative_gap, aim, tol)
         state = inner(current.on_rows(rows), W[..., rows, :], aim, max_iter - n_iter - 1)
         n_iter += state.n_iter
         W = _embedded(state.W, rows, len(kept))
+
+
+def next_aim(gap: float, aim: float, tol: float) -> float:
+    """The gap to solve the next working set to: further, if the gap over all features is what was aimed at.
+
+    Then the last working set had all that is needed. Otherwise what it lacked is worth more than a solution.
+    """
+    early, late = LEFT
+    return max((late if gap <= aim else early) * gap, 0.5 * tol)
 
 
 def _used(W: Floats) -> NDArray[np.bool_]:

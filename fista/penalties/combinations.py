@@ -402,7 +402,7 @@ class Scaled(Penalty):
         if name.startswith("_") or not self.__dict__ or not hasattr(self.penalty, name):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         own, factor = getattr(self.penalty, name), self.factor
-        if name in ("polar", "polar_bound", "row_polars", "task_polars"):
+        if name in ("polar", "polar_bound", "row_polars", "entry_polars", "task_polars"):
             return lambda G: own(G / factor)
         if name == "task_values":
             return lambda W: factor * own(W)
@@ -410,8 +410,8 @@ class Scaled(Penalty):
             return lambda W: own(W).times(factor)
         if name == "conjugate":
             return lambda G, E: factor * own(G / factor, E / factor)
-        if name == "on_rows":
-            return lambda rows: Scaled(own(rows), factor)
+        if name in ("on_rows", "on_tasks"):
+            return lambda kept: Scaled(own(kept), factor)
         if name in ("null_space", "share", "penalties"):
             return own
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")

@@ -78,6 +78,12 @@ class L1(Penalty):
     def row_polars(self, G: Floats) -> Floats:
         return np.asarray((np.abs(G) / self._weights(G.shape)).max(axis=1))
 
+    def entry_polars(self, G: Floats) -> Floats:
+        return np.asarray(np.abs(G) / self._weights(G.shape))
+
+    def on_tasks(self, tasks: NDArray[np.intp]) -> L1:
+        return L1(np.asarray(self.alpha)[tasks]) if np.ndim(self.alpha) == 1 else self
+
     def tangent(self, W: Floats) -> Tangent:
         signs = np.sign(W)
         zero = np.zeros_like(W)
@@ -156,9 +162,9 @@ class _L21(_WeightedGroups):
         return float((self._weights(W.shape[1 - self.across]) * self._norms(W)).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        threshold = float(step) * np.asarray(self._weights(V.shape[1 - self.across]))
-        shrink = 1.0 - threshold / np.maximum(self._norms(V), np.maximum(threshold, TINY))
-        return np.asarray(V * np.expand_dims(shrink, self.across), dtype=V.dtype)
+        threshold = float(step) * self._weights(V.shape[1 - self.across])
+        shrink = 1.0 - threshold / np.maximum(self._norms(V), threshold + TINY)
+        return np.asarray(V * (shrink[:, None] if self.across else shrink), dtype=V.dtype)
 
     def polar(self, G: Floats) -> float:
         return largest_ratio(self._norms(G), self._weights(G.shape[1 - self.across]))

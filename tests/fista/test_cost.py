@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fista import MTLasso, RobustMTL, cost
-from fista.losses import SMALL, gram_product
+from fista.losses import gram_product
+from fista.rows import SMALL
 
 
 def problem_of(n_rows, n_features, n_tasks, model=None):

@@ -100,15 +100,15 @@ MUTANTS = (
     Mutant(
         "the restart fires where the momentum helps",
         "fista/solver.py",
-        "onward = np.greater_equal(inner(d, step), 0.0)",
-        "onward = np.less_equal(inner(d, step), 0.0)",
+        "onward = inner(d, step) >= 0.0",
+        "onward = inner(d, step) <= 0.0",
         Tests(COUNT),
     ),
     Mutant(
         "the restart test compares with the loss, not with 0",
         "fista/solver.py",
-        "onward = np.greater_equal(inner(d, step), 0.0)",
-        "onward = np.greater_equal(inner(d, step), problem.at_zero().sum())",
+        "onward = inner(d, step) >= 0.0",
+        "onward = inner(d, step) >= problem.at_zero().sum()",
         Tests(COUNT),
     ),
     Mutant(
@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant(
         "backtracking gives up and goes on with the step that failed",
         "fista/solver.py",
-        "while np.any(highest > L) and",
+        "while some(highest > L) and",
         "while False and",
         Solver("L21MTL"),
     ),
@@ -252,7 +252,7 @@ MUTANTS = (
     Mutant(
         "the group prox shrinks by the squared norm",
         "fista/penalties/norms.py",
-        "shrink = 1.0 - threshold / np.maximum(self._norms(V), np.maximum(threshold, TINY))",
+        "shrink = 1.0 - threshold / np.maximum(self._norms(V), threshold + TINY)",
         "shrink = 1.0 - threshold / np.maximum(np.square(self._norms(V)), np.maximum(threshold, TINY))",
         Penalty("RowL21"),
     ),
@@ -351,7 +351,7 @@ MUTANTS = (
     Mutant(
         "sample weights are applied twice",
         "fista/rows.py",
-        "return np.asarray(self.X.T @ (self.weight * R))",
+        "return matrix_product(self.X.T, self.weight * R)",
         "return np.asarray(self.X.T @ (self.weight * self.weight * R))",
         Solver("MTLasso", takes=WEIGHTS),
     ),
@@ -739,6 +739,28 @@ MUTANTS = (
         "            self.constraints.append(far <= 0)\n",
         "            pass\n",
         Tests(RECESSION),
+    ),
+    # -- working sets ------------------------------------------------------------------------------------
+    Mutant(
+        "the Gram matrix of one task is taken for that of another",
+        "fista/entry_sets.py",
+        "before, known = self.known.get(task, (",
+        "before, known = self.known.get(next(iter(self.known), task), (",
+        Tests("tests/fista/test_entry_sets.py::test_the_loss_on_entries_is_that_of_the_rows"),
+    ),
+    Mutant(
+        "a task that is done is solved again with the others",
+        "fista/entry_sets.py",
+        "_together(np.flatnonzero(gaps > aim), size)",
+        "_together(np.arange(T), size)",
+        Tests("tests/fista/test_entry_sets.py::test_a_task_that_is_solved_is_left_alone"),
+    ),
+    Mutant(
+        "rows that were shuffled are taken to follow each other",
+        "fista/data.py",
+        "alike = np.array_equal(positions, np.arange(first, first + len(positions)))",
+        "alike = int(positions[-1]) - first + 1 == len(positions)",
+        Tests("tests/fista/test_entry_sets.py::test_rows_in_any_order_are_taken_in_that_order"),
     ),
     # -- exact proofs ------------------------------------------------------------------------------------
     Mutant(

@@ -1,0 +1,322 @@
+"""Independent tasks on features of their own: the same answers in less time, and the same quadratic."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
+
+from fista import L21MTL, SRMTL, MTLasso, MultiTaskRegressor, PathCV, STLasso, entry_sets, working_sets
+from fista.certificate import entry_polars
+from fista.data import consecutive
+from fista.entry_sets import EntryLoss, _Grams, _sizes, _together
+from fista.losses import GramLoss, OperatorLoss, quadratic_loss
+from fista.penalties import L1, Scaled
+from fista.solver import minimize
+from fista.working_sets import next_aim
+
+N, D, T = 40, 320, 3
+EPS = 2.3e-16
+WEIGHTS = np.array([1.0, 0.3, 2.0])
+MODELS = [
+    STLasso(),
+    STLasso(WEIGHTS),
+    MTLasso(beta=0.0),
+    MTLasso(beta=0.5),
+    MultiTaskRegressor(L1(WEIGHTS)),
+    MultiTaskRegressor(Scaled(L1(WEIGHTS), 2.0)),
+]
+EVERY = pytest.mark.parametrize("model", MODELS, ids=lambda v: str(v)[:50])
+DESIGNS = pytest.mark.parametrize("design", ["shared", "weighted", "per-task"])
+INTERCEPT = pytest.mark.parametrize("intercept", [False, True])
+
+
+def wide(design="shared", rows=N, seed=0):
+    """More features than rows, of scales that differ; the tasks differ in scale and in what they use."""
+    rng = np.random.default_rng(seed)
+    per_task = design == "per-task"
+    X = rng.standard_normal((rows * (T if per_task else 1), D)) * 10 ** rng.uniform(-0.5, 0.5, size=D) + 0.3
+    W = rng.standard_normal((D, T)) * (rng.random((D, T)) < 0.03) * np.array([1.0, 5.0, 0.2])
+    Y = X @ W + rng.standard_normal((len(X), T))
+    if per_task:
+        tasks = np.arange(len(X)) % T
+        weight = rng.uniform(0.5, 2.0, size=len(X))
+        return X, Y[np.arange(len(X)), tasks], {"tasks": tasks, "sample_weight": weight}
+    weighted = {"sample_weight": rng.uniform(0.0, 2.0, size=Y.shape)} if design == "weighted" else {}
+    return X, Y, weighted
+
+
+def at_level(model, level, X, y, data, **settings):
+    """The model with its weight (or penalty) at a share of lambda_max."""
+    factor = level * model.lambda_max(X, y, **data)
+    parameters = model.get_params(deep=False)
+    if "penalty" in parameters:
+        changed = {"penalty": Scaled(parameters["penalty"], factor)}
+    else:
+        changed = {"alpha": factor * np.asarray(parameters["alpha"])}
+        changed = {"alpha": changed["alpha"] if changed["alpha"].ndim else float(changed["alpha"])}
+    return type(model)(**{**parameters, **changed, **settings})
+
+
+def problem_of(model, X, y, data):
+    return model._problem(model._read(X, y, data.get("tasks"), data.get("sample_weight")))
+
+
+def whole(patch):
+    """No working sets: all features at once."""
+    patch.setattr(entry_sets, "applicable", lambda problem: False)
+    patch.setattr(working_sets, "applicable", lambda problem: False)
+
+
+@INTERCEPT
+@DESIGNS
+@EVERY
+def test_the_answer_is_that_of_all_features(model, design, intercept, monkeypatch):
+    X, y, data = wide(design)
+    for level in (0.5, 0.05):
+        chosen = at_level(model, level, X, y, data, fit_intercept=intercept, tol=1e-9, max_iter=10**5)
+        problem = problem_of(chosen, X, y, data)
+        assert entry_sets.applicable(problem)
+        fast = chosen.fit(X, y, **data)
+        a, W = fast.certificate_, fast.coef_
+        with monkeypatch.context() as patch:
+            whole(patch)
+            slow = chosen.fit(X, y, **data)
+        b = slow.certificate_
+        assert a.converged
+        assert b.converged
+        assert a.form == b.form == "rows"
+        room = a.rounding + b.rounding
+        assert a.dual <= b.primal + room
+        assert b.dual <= a.primal + room
+        # ||M (w1 - w2)|| <= sqrt(2 gap_1) + sqrt(2 gap_2), squared through the Hessian of the rows.
+        d = (W - slow.coef_).T
+        moved = float(np.sum(d * problem.loss.hessian(d)))
+        assert np.sqrt(max(moved, 0.0)) <= np.sqrt(2 * (a.gap + a.rounding)) + np.sqrt(
+            2 * (b.gap + b.rounding)
+        )
+
+
+@INTERCEPT
+@DESIGNS
+@pytest.mark.parametrize("form", [GramLoss, OperatorLoss])
+def test_the_loss_on_entries_is_that_of_the_rows(form, design, intercept):
+    """Gradients and products of few entries, against those of all, where the others are zero.
+
+    A product takes sums of N + D terms, each of which is as large as two norms of columns allow.
+    """
+    X, y, data = wide(design)
+    problem = problem_of(MTLasso(fit_intercept=intercept), X, y, data)
+    loss = form(problem.loss.blocks, problem.loss.centering)
+    rng = np.random.default_rng(1)
+    tasks = np.array([2, 0])
+    entries = np.stack([np.sort(rng.choice(D, 25, replace=False)) for _ in tasks], axis=1)
+    grams = _Grams(loss)
+    for kept in (25, 12, 25):  # the second time fewer features, then those of before and others
+        entries = np.sort(np.concatenate([entries[:12], entries[12:kept] + 0]), axis=0)
+        part = EntryLoss(loss, entries, tasks, grams)
+        V = rng.standard_normal(entries.shape)
+        W = np.zeros((D, T))
+        W[entries, tasks] = V
+        norms = np.broadcast_to(loss.column_norms, (D, T))[entries, tasks]
+        room = 4 * (N + D) * EPS * norms * (norms * np.abs(V)).sum(axis=0)
+        assert np.all(np.abs(part.hessian(V) - loss.hessian(W)[entries, tasks]) <= room)
+        np.testing.assert_array_equal(part.linear, loss.linear[entries, tasks])
+        np.testing.assert_array_equal(part.energy, loss.energy[tasks])
+        np.testing.assert_array_equal(part.target_norms, loss.target_norms[tasks])
+        np.testing.assert_allclose(
+            part.centering.intercept(V), loss.centering.intercept(W)[tasks], rtol=0, atol=1e-12
+        )
+
+
+def test_what_is_known_of_a_gram_matrix_is_not_computed_again(monkeypatch):
+    X, y, data = wide("per-task")
+    loss = problem_of(MTLasso(), X, y, data).loss
+    direct = loss.cross_gram(1, np.arange(D), np.arange(D))
+    asked = []
+    given = loss.cross_gram
+
+    def counted(task, left, right):
+        asked.append((task, sorted(right)))
+        return given(task, left, right)
+
+    monkeypatch.setattr(loss, "cross_gram", counted, raising=False)
+    grams = _Grams(loss)
+    first, second = np.array([3, 7, 20]), np.array([5, 7, 20, 31])
+    room = 4 * N * EPS * np.outer(loss.column_norms[:, 1], loss.column_norms[:, 1])
+    for features in (first, second, second, np.array([5, 31])):
+        found = grams.of(1, features)
+        assert np.all(np.abs(found - direct[np.ix_(features, features)]) <= room[np.ix_(features, features)])
+        np.testing.assert_array_equal(found, found.T)
+    grams.of(0, second)
+    assert asked == [(1, [3, 7, 20]), (1, [5, 31]), (0, [5, 7, 20, 31])]
+
+
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=60))
+def test_every_task_is_in_one_group_that_fits(sizes):
+    size = np.array(sizes)
+    tasks = np.flatnonzero(size % 3 != 1)
+    groups = list(_together(tasks, size))
+    assert sorted(np.concatenate([*groups, np.empty(0, dtype=int)])) == list(tasks)
+    for group in groups:
+        assert len(group) == 1 or len(group) * size[group].max() ** 2 <= entry_sets.CACHE
+    for one, other in pairwise(groups):
+        assert size[one].max() <= size[other].min()
+        assert (len(one) + 1) * size[other].min() ** 2 > entry_sets.CACHE
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.booleans())
+def test_a_working_set_has_room_for_what_is_used_and_more(used, size, stalled):
+    (found,) = _sizes(np.array([used]), np.array([size]), np.array([stalled]))
+    assert used + entry_sets.FIRST <= found + used // 4 + 1 <= max(2 * used + used // 4, 3 * used // 2) + 20
+    assert found > used
+
+
+def test_the_next_aim_is_below_the_gap_and_not_below_the_tolerance():
+    assert next_aim(1e-2, 0.0, 1e-6) == pytest.approx(1e-3)  # not what was aimed at
+    assert next_aim(1e-2, 1e-2, 1e-6) == pytest.approx(3e-4)
+    assert next_aim(1e-6, 1e-6, 1e-6) == pytest.approx(5e-7)
+
+
+@EVERY
+def test_entries_that_are_ranked_last_are_zero(model):
+    """The polars of entries are those of the whole, entry by entry; at the optimum those in use have 1."""
+    X, y, data = wide()
+    chosen = at_level(model, 0.2, X, y, data, tol=1e-12, max_iter=10**5)
+    problem = problem_of(chosen, X, y, data)
+    state, proof = minimize(problem, tol=1e-12, max_iter=10**5)
+    polars, gaps, gap = entry_polars(problem, state.W, state.image)
+    assert polars.shape == (D, T)
+    assert gaps.shape == (T,)
+    room = 1e-12 + proof.rounding / problem.at_zero().sum()
+    assert gap <= room
+    np.testing.assert_allclose(gaps @ problem.at_zero(), gap * problem.at_zero().sum(), rtol=1e-9)
+    if not problem.ridge:  # with one, entries in use have larger polars
+        assert polars.max() <= 1 + 1e-9
+        of_tasks = problem.polar(problem.loss.linear - state.image)
+        np.testing.assert_allclose(of_tasks, polars.max(axis=0), rtol=1e-5)
+    assert polars[state.W != 0].min() > polars[state.W == 0].mean()
+
+
+def test_a_task_that_is_solved_is_left_alone(monkeypatch):
+    """Two tasks have no signal, another takes several working sets: only that is gone back to."""
+    X, y, data = wide()
+    y = y * np.array([1.0, 1e-3, 1e-3])
+    model = at_level(MTLasso(beta=0.0), 0.05, X, y, data, tol=1e-10)
+    problem = problem_of(model, X, y, data)
+    seen = []
+    made = entry_sets.EntryLoss
+
+    class Seen(made):
+        def __init__(self, loss, entries, tasks, grams):
+            seen.append(list(tasks))
+            super().__init__(loss, entries, tasks, grams)
+
+    monkeypatch.setattr(entry_sets, "EntryLoss", Seen)
+    state, proof = minimize(problem, tol=1e-10, max_iter=10**5)
+    assert proof.converged
+    assert not state.W[:, 1:].any()
+    assert len(seen) > 1
+    assert all(tasks == [0] for tasks in seen)
+
+
+def test_the_iterations_of_all_working_sets_count():
+    X, y, data = wide("per-task")
+    model = at_level(MTLasso(beta=0.0), 0.1, X, y, data, tol=1e-12)
+    needed = model.fit(X, y, **data).n_iter_
+    assert model.certificate_.n_iter == needed
+    for most in (1, 2, 7, needed // 2):
+        with pytest.warns(ConvergenceWarning, match=f"stopped at max_iter={most} "):
+            model.set_params(max_iter=most).fit(X, y, **data)
+        assert model.n_iter_ <= most
+        assert np.isfinite(model.certificate_.gap)
+
+
+@DESIGNS
+def test_a_warm_start_is_taken_and_not_changed(design):
+    X, y, data = wide(design)
+    model = at_level(MTLasso(beta=0.0), 0.1, X, y, data, tol=1e-9, warm_start=True)
+    first = model.fit(X, y, **data).n_iter_
+    before = model.coef_.copy()
+    kept = model.coef_
+    assert model.fit(X, y, **data).n_iter_ == 1 < first
+    np.testing.assert_array_equal(kept, before)
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_task_without_targets_is_zero(lacking):
+    X, y, data = wide()
+    y = y.copy()
+    y[:, lacking] = 0.0
+    model = at_level(STLasso(), 0.1, X, y, data).fit(X, y)
+    assert model.certificate_.converged
+    assert not model.coef_[lacking].any()
+    assert model.coef_.any()
+
+
+def test_cross_validation_goes_through_the_same_sets(monkeypatch):
+    """Folds are fitted from moments: Gram matrices a task, of which the working sets are parts."""
+    X, y, data = wide("per-task", rows=170)
+    search = PathCV(MTLasso(beta=0.1), alphas=5, cv=3)
+    used = []
+    solve = entry_sets.solve
+
+    def counted(problem, *arguments):
+        used.append(type(problem.loss).__name__)
+        return solve(problem, *arguments)
+
+    monkeypatch.setattr(entry_sets, "solve", counted)
+    fast = search.fit(X, y, **data)
+    errors = fast.mse_path_
+    assert set(used) == {"MomentLoss", "OperatorLoss"}
+    with monkeypatch.context() as patch:
+        whole(patch)
+        slow = search.fit(X, y, **data)
+    # Each error is that of coefficients within a gap of 1e-6 F(0) of the optimum.
+    np.testing.assert_allclose(errors, slow.mse_path_, rtol=1e-2)
+    assert fast.alpha_ == slow.alpha_
+
+
+def test_where_they_are_not_of_use():
+    X, y, _ = wide()
+    shared = MTLasso()._problem(MTLasso()._read(np.tile(X, (5, 1)), np.tile(y, (5, 1))))
+    assert isinstance(shared.loss, GramLoss)  # one matrix of all tasks
+    assert not entry_sets.applicable(shared)
+    for model in (
+        L21MTL(),
+        SRMTL(alpha=0.3),
+        STLasso([0.0, 1.0, 1.0]),
+        MultiTaskRegressor(L1(np.ones((D, T)))),
+    ):
+        assert not entry_sets.applicable(model._problem(model._read(X, y)))
+    sparse = MTLasso()._problem(MTLasso()._read(sp.csr_array(X), y))
+    assert not entry_sets.applicable(sparse)
+    assert working_sets.applicable(sparse)
+
+
+def test_gram_matrices_of_tasks_are_not_made_where_parts_will_do():
+    X, y, data = wide("per-task", rows=170)
+    problem = problem_of(MTLasso(), X, y, data)
+    blocks, means = problem.loss.blocks, problem.loss.centering
+    assert isinstance(problem.loss, OperatorLoss)
+    assert isinstance(quadratic_loss(blocks, means, None, invert=False), GramLoss)
+    assert isinstance(problem_of(L21MTL(), X, y, data).loss, GramLoss)
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_consecutive_rows_are_a_slice(mask):
+    rows = np.array(mask, dtype=bool)
+    values = np.arange(len(rows))
+    for chosen in (rows, np.flatnonzero(rows)):
+        found = consecutive(chosen)
+        np.testing.assert_array_equal(values[found], values[chosen])
+        assert isinstance(found, slice) == bool(np.all(np.diff(np.flatnonzero(rows)) == 1))
+
+
+@given(st.lists(st.integers(0, 9), max_size=8))
+def test_rows_in_any_order_are_taken_in_that_order(positions):
+    rows = np.array(positions, dtype=np.intp)
+    np.testing.assert_array_equal(np.arange(10)[consecutive(rows)], rows)
