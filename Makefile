@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 PUBLIC := fista fista.graphs fista.penalties fista.losses fista.problem fista.solver fista.certificate \
-	fista.pointwise fista.smooth fista.fenchel fista.working_sets fista.newton fista.null_space fista.path \
+	fista.pointwise fista.smooth fista.fenchel fista.working_sets fista.entry_sets fista.newton fista.null_space fista.path \
 	fista.cv fista.penalties.tangent \
 	formulations formulations.objectives formulations.dual verification verification.strategies \
 	verification.exact verification.penalty_checks verification.solver_checks verification.third_party \
@@ -39,7 +39,7 @@ study: $(VENV)/.affect  ## the study around EG-MTL, on a simulation or on your r
 	$(RUN) -m affect $(ARGS)
 
 test: $(VENV)/.test  ## lint, types and all tests
-	$(RUN) -m pytest -n auto $(ARGS)
+	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
 test-deep: $(VENV)/.test  ## thousands of random problems for each objective, design and solver, an hour and a half
 	$(RUN) -m pytest -n auto -m deep -rP $(ARGS)
