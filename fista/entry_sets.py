@@ -78,8 +78,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
             loss = EntryLoss(problem.loss, entries, tasks, grams)
             part = replace(problem, loss=loss, penalty=problem.penalty.on_tasks(tasks))  # type: ignore[attr-defined]
             state = inner(part, W[entries, tasks], aim, max_iter - n_iter - 1)
-            W[:, tasks] = 0.0
-            W[entries, tasks] = state.W
+            W[entries, tasks] = state.W  # all that was used before is among the entries
             spent = max(spent, state.n_iter)
         n_iter += spent
 

@@ -63,21 +63,21 @@ def _direction(
     proximal = damping * np.where(largest > 0, largest, 1.0)
     inverse = Preconditioner(problem, tangent, proximal)
     inner = problem.inner
-    residual = np.where(tangent.free, problem.loss.linear - image - tangent.gradient, 0.0)
+    residual = tangent.projected(problem.loss.linear - image - tangent.gradient)
     found = np.zeros_like(W)
-    z = inverse(residual)
+    z = tangent.projected(inverse(residual))
     size = first = inner(residual, z)
     d = z
     products = 0
     while products < PRODUCTS:
         products += 1
         product = problem.image(d) + tangent.curvature(d) + proximal * d
-        product = np.where(tangent.free, product, 0.0)
+        product = tangent.projected(product)
         curvature = inner(d, product)
         step = np.where(curvature > 0, size / np.where(curvature > 0, curvature, 1.0), 0.0)
         found = found + step * d
         residual = residual - step * product
-        z = inverse(residual)
+        z = tangent.projected(inverse(residual))
         last, size = size, inner(residual, z)
         if np.all((size <= RESIDUAL**2 * first) | (curvature <= 0)):
             break

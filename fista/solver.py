@@ -181,6 +181,8 @@ def solve(
     """What `minimize` does with a penalty whose answers have been seen to be numbers."""
     if start is None or problem.zero_is_optimal():
         start = problem.start()
+    if getattr(problem.penalty, "as_one", None) is not None:
+        return _solve_as_one(problem, start, tol, max_iter, callback)
     for sets in (entry_sets, working_sets):
         if sets.applicable(problem):
             start, spent = sets.solve(problem, start, tol, max_iter, _on_few_features)
@@ -188,6 +190,29 @@ def solve(
             n_iter = spent + state.n_iter
             return state._replace(n_iter=n_iter), replace(certificate, n_iter=n_iter)
     return _until_certified(problem, start, tol, max_iter, callback)
+
+
+def _solve_as_one(
+    problem: Problem,
+    start: Floats,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[State], object] | None,
+) -> tuple[State, Certificate]:
+    """Solve for the sum of the parts, and split it: they cost what the penalty of the sum says."""
+    penalty: Any = problem.penalty.as_one  # type: ignore[attr-defined]
+    seen: list[State] = []
+
+    def show(state: State) -> None:
+        seen[:] = [state._replace(W=penalty.split(state.W))]
+        if callback is not None:
+            callback(seen[0])
+
+    whole = replace(problem, penalty=penalty)
+    state, certificate = solve(whole, problem.total(start), tol, max_iter, callback and show)
+    if callback is None:
+        show(state)
+    return seen[0], certificate
 
 
 def _on_few_features(problem: Problem, start: Floats, tol: float, max_iter: int) -> State:

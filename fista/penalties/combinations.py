@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fista.penalties.dirty import DirtyNorm
 from fista.penalties.interface import (
     TINY,
     Penalty,
@@ -25,7 +26,7 @@ from fista.penalties.interface import (
     read_weight,
     split,
 )
-from fista.penalties.norms import Frobenius
+from fista.penalties.norms import L1, Frobenius, RowL1Linf
 from fista.penalties.tangent import Tangent
 
 __all__ = ["Blocks", "Elastic", "InfimalConvolution", "OnRows", "Rotated", "Scaled", "latent_groups"]
@@ -154,7 +155,17 @@ class InfimalConvolution(Combination):
             lambda d: np.stack([p.curvature(part) for p, part in zip(parts, d, strict=True)]),
             np.stack([p.diagonal for p in parts]),
             lambda V: np.stack([p.within(part) for p, part in zip(parts, V, strict=True)]),
+            lambda d: np.stack([p.projected(part) for p, part in zip(parts, d, strict=True)]),
         )
+
+    @property
+    def as_one(self) -> DirtyNorm | None:
+        """The penalty of the sum of the parts, if it is known in closed form: it is solved for, and split."""
+        if [type(p) for p in self.penalties] != [RowL1Linf, L1]:
+            return None
+        rho1, rho2 = (p.alpha for p in self.penalties)
+        usual = np.ndim(rho1) == np.ndim(rho2) == 0 and rho1 > 0 and rho2 > 0
+        return DirtyNorm(rho1, rho2) if usual else None
 
     def share(self, step: Floats) -> Floats:
         """A step within `null_space` as steps of the parts, K x D x T, each within its own."""
@@ -412,7 +423,9 @@ class Scaled(Penalty):
             return lambda G, E: factor * own(G / factor, E / factor)
         if name in ("on_rows", "on_tasks"):
             return lambda kept: Scaled(own(kept), factor)
-        if name in ("null_space", "share", "penalties"):
+        if name == "as_one":
+            return None if own is None else Scaled(own, factor)
+        if name in ("null_space", "share", "split", "penalties"):
             return own
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 

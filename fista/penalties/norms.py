@@ -217,6 +217,16 @@ class ColumnL21(_L21):
     squares, across = "dt,dt->t", 0
 
 
+def l1_levels(sizes: Floats, radius: float | Floats) -> Floats:
+    """The z >= 0 with sum_t max(sizes_dt - z, 0) = radius of each row, D x 1, or 0 where that is less.
+
+    With k entries above it the level is (sum of the k largest - radius) / k; the right k has the highest.
+    """
+    largest_sums = -np.cumsum(np.sort(-sizes, axis=1), axis=1)
+    levels = (largest_sums - radius) / np.arange(1, sizes.shape[1] + 1, dtype=sizes.dtype)
+    return np.asarray(np.maximum(levels.max(axis=1, keepdims=True), 0.0))
+
+
 class RowL1Linf(_WeightedGroups):
     """sum_d alpha_d max_t |W_dt|, the l1/l-infinity norm of Jalali et al.
 
@@ -232,13 +242,9 @@ class RowL1Linf(_WeightedGroups):
         return float((self._weights(len(W)) * np.abs(W).max(axis=1)).sum())
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
-        # Moreau: V minus its projection on the l1 ball of that radius, which is V clipped at the level tau
-        # that takes exactly `radius` of l1 norm off the row (0 if the row has no more than that). With k
-        # entries above it the level is (sum of the k largest - radius) / k; the right k has the highest.
+        # Moreau: V less its projection on the rows of l1 norm <= step * alpha, which is V clipped.
         radius = np.expand_dims(step * np.asarray(self._weights(len(V)), dtype=V.dtype), -1)
-        largest_sums = -np.cumsum(np.sort(-np.abs(V), axis=1), axis=1)
-        levels = (largest_sums - radius) / np.arange(1, V.shape[1] + 1, dtype=V.dtype)
-        tau = np.maximum(levels.max(axis=1, keepdims=True), 0.0)
+        tau = l1_levels(np.abs(V), radius)
         return np.asarray(np.minimum(np.maximum(V, -tau), tau))
 
     def polar(self, G: Floats) -> float:

@@ -29,6 +29,8 @@ class Tangent:
         That of the Hessian.
     within : callable
         Points on which that function is still Omega, made of any (a changed sign becomes 0).
+    along : callable, optional
+        The orthogonal projection on the directions that keep the structure. By default all that is free.
     """
 
     free: NDArray[np.bool_]
@@ -36,6 +38,11 @@ class Tangent:
     curvature: Callable[[Floats], Floats]
     diagonal: Floats
     within: Callable[[Floats], Floats]
+    along: Callable[[Floats], Floats] | None = None
+
+    def projected(self, d: Floats) -> Floats:
+        """The part of a direction that keeps the structure."""
+        return np.where(self.free, d, 0.0) if self.along is None else self.along(d)
 
     def times(self, factor: float) -> Tangent:
         """That of ``factor * Omega``."""
@@ -45,4 +52,5 @@ class Tangent:
             lambda d: factor * self.curvature(d),
             factor * self.diagonal,
             self.within,
+            self.along,
         )

@@ -235,6 +235,33 @@ def test_the_iterations_of_all_working_sets_count():
         assert np.isfinite(model.certificate_.gap)
 
 
+def test_iterations_of_tasks_side_by_side_count_once(monkeypatch):
+    monkeypatch.setattr(entry_sets, "CACHE", 1)  # one task after the other
+    X, y, _ = wide()
+    problem = problem_of(at_level(MTLasso(beta=0.0), 0.1, X, y, {}), X, y, {})
+    seen = []
+
+    def inner(part, start, tol, max_iter):
+        state, _ = minimize(part, start, tol=tol, max_iter=max_iter)
+        seen.append((len(looks), state.n_iter))
+        return state
+
+    looks = []
+    image = type(problem).image
+
+    class Watched(type(problem)):
+        def image(self, W):
+            if W.shape == (D, T):
+                looks.append(1)
+            return image(self, W)
+
+    watched = Watched(problem.loss, problem.penalty, problem.ridge)
+    _, n_iter = entry_sets.solve(watched, np.zeros((D, T)), 1e-8, 10**5, inner)
+    rounds = {k: max(n for at, n in seen if at == k) for k, _ in seen}
+    assert len(rounds) > 2
+    assert n_iter == sum(rounds.values())
+
+
 @DESIGNS
 def test_a_warm_start_is_taken_and_not_changed(design):
     X, y, data = wide(design)

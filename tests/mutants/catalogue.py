@@ -273,8 +273,8 @@ MUTANTS = (
     Mutant(
         "the projection on the l1 ball counts one entry too many",
         "fista/penalties/norms.py",
-        "np.arange(1, V.shape[1] + 1, dtype=V.dtype)",
-        "np.arange(2, V.shape[1] + 2, dtype=V.dtype)",
+        "np.arange(1, sizes.shape[1] + 1, dtype=sizes.dtype)",
+        "np.arange(2, sizes.shape[1] + 2, dtype=sizes.dtype)",
         Penalty("RowL1Linf"),
     ),
     Mutant(
@@ -464,8 +464,8 @@ MUTANTS = (
     Mutant(
         "a Newton step up the slope of the penalty",
         "fista/newton.py",
-        "problem.loss.linear - image - tangent.gradient, 0.0)",
-        "problem.loss.linear - image + tangent.gradient, 0.0)",
+        "problem.loss.linear - image - tangent.gradient)",
+        "problem.loss.linear - image + tangent.gradient)",
         Tests(RIGHT_SIGNS),
     ),
     Mutant(
@@ -739,6 +739,20 @@ MUTANTS = (
         "            self.constraints.append(far <= 0)\n",
         "            pass\n",
         Tests(RECESSION),
+    ),
+    Mutant(
+        "the level of the dirty model is one entry too low",
+        "fista/penalties/dirty.py",
+        "k = ceil(self.rho1 / self.rho2)",
+        "k = ceil(self.rho1 / self.rho2) + 1",
+        Tests("tests/fista/test_dirty.py::test_the_value_is_the_least_cost_of_two_parts"),
+    ),
+    Mutant(
+        "the prox of the dirty model takes the level of P alone",
+        "fista/penalties/dirty.py",
+        "        if both.any():\n",
+        "        if False:\n",
+        Tests("tests/fista/test_dirty.py::test_the_prox_and_what_it_takes_off_are_in_balance"),
     ),
     # -- working sets ------------------------------------------------------------------------------------
     Mutant(
