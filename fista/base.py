@@ -374,7 +374,7 @@ class MultiTaskEstimator(BaseEstimator):
             centering,
             terms.graph,
             invert=terms.invert(data.n_tasks),
-            by_entries=entry_sets.suit(terms.penalty, blocks, terms.graph),
+            by_entries=entry_sets.suit(terms.penalty, (data.crowd.X.shape[1], data.n_tasks), terms.graph),
         )
         return Problem(loss, terms.penalty, terms.ridge, terms.independent), means
 

@@ -3,24 +3,35 @@
 Where the polar of a penalty is the largest of the polars of its entries, W_dt = 0 is optimal wherever that of
 G = M'r is below 1 at (d, t). So each task has a working set of its own, of the features in use and those of
 largest polar, and its Gram matrix is small: tasks are iterated on side by side as far as their matrices fit
-in the cache of a processor, and those that are solved are left alone. Then one gradient over all entries says
-how far that is from the whole, and which features were missing. The certificate is of all features.
+in the cache of a processor, and those that are solved are left alone. (Of a sparse design some columns are
+taken instead, which are cheaper than Gram matrices.) Then one gradient over all entries says how far that is
+from the whole, and which features were missing. The certificate is of all features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from fista import working_sets
 from fista.certificate import entry_polars, seems_solved
 from fista.graphs import Graph
-from fista.losses import GRAM_LIMIT, Centering, GramLoss, OperatorLoss, QuadraticLoss
+from fista.losses import (
+    GRAM_LIMIT,
+    Centering,
+    GramLoss,
+    OperatorLoss,
+    QuadraticLoss,
+    StackedRows,
+    largest_eigenvalues,
+)
 from fista.penalties import Penalty
 from fista.problem import Problem
-from fista.rows import Rows
 from fista.working_sets import Inner, next_aim
 
 __all__ = ["applicable", "solve", "suit"]
@@ -31,26 +42,20 @@ FIRST = 16  # features of a task in its first working set
 CACHE = 1_000_000  # entries of the Gram matrices that are iterated on together, 8 MB
 
 
-def suit(penalty: Penalty, blocks: Mapping[str, Rows], graph: Graph | None) -> bool:
-    """Whether the tasks of a dense design are to be solved so: of a sparse one, rows are cheaper."""
-    D, T = next(iter(blocks.values())).shape
-    return all(block.dense for block in blocks.values()) and _suit(penalty, D, T, graph)
+def suit(penalty: Penalty, shape: tuple[int, int], graph: Graph | None) -> bool:
+    """Whether tasks are to be solved so."""
+    D, T = shape
+    by_entries = penalty.separable and hasattr(penalty, "entry_polars") and hasattr(penalty, "on_tasks")
+    large = D > 4 * FIRST and 4 * D * D * T > CACHE
+    coupled = graph is not None and graph.weight.any()
+    return by_entries and large and not coupled and not penalty.unpenalised(T).any()
 
 
 def applicable(problem: Problem) -> bool:
     """Whether a problem is one of those, and not one of a Gram matrix that its tasks share."""
     loss = problem.loss
-    if isinstance(loss, OperatorLoss):
-        return suit(problem.penalty, loss.blocks, loss.graph)
-    alone = isinstance(loss, GramLoss) and loss.gram.ndim == 3
-    return alone and _suit(problem.penalty, *loss.shape, loss.graph)
-
-
-def _suit(penalty: Penalty, D: int, T: int, graph: Graph | None) -> bool:
-    by_entries = penalty.separable and hasattr(penalty, "entry_polars") and hasattr(penalty, "on_tasks")
-    large = D > 4 * FIRST and 4 * D * D * T > CACHE
-    coupled = graph is not None and graph.weight.any()
-    return by_entries and large and not coupled and not penalty.unpenalised(T).any()
+    apart = isinstance(loss, OperatorLoss) or (isinstance(loss, GramLoss) and loss.gram.ndim == 3)
+    return apart and suit(problem.penalty, loss.shape, loss.graph)
 
 
 def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inner) -> tuple[Floats, int]:
@@ -59,7 +64,8 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     ``inner(problem, start, tol, max_iter)`` solves some tasks on few features; their iterations count once.
     """
     D, T = problem.loss.shape
-    grams = _Grams(problem.loss)
+    sparse = any(not block.dense for block in problem.loss.blocks.values())
+    source = (_Columns if sparse else _Grams)(problem.loss)
     W, n_iter, aim = start.copy(), 0, 0.0
     size, last = np.zeros(T, dtype=np.intp), np.full(T, np.inf)
     while True:
@@ -70,12 +76,15 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         used = W != 0
         size, last = _sizes(used.sum(axis=0), size, gaps > 0.5 * last), gaps
         size[4 * size >= 3 * D] = D  # else selecting costs more than it saves
-        ranked = np.argsort(np.where(used, np.inf, polars), axis=0)
+        if not sparse and int(size.max()) ** 2 > GRAM_LIMIT:  # then by the features of all tasks
+            W, others = working_sets.solve(problem, W, tol, max_iter - n_iter, inner)
+            return W, n_iter + others
+        ranked = _largest(np.where(used, np.inf, polars), int(size.max()))
         aim = next_aim(gap, aim, tol)
         spent = 0
-        for tasks in _together(np.flatnonzero(gaps > aim), size):
-            entries = np.sort(ranked[D - size[tasks].max() :, tasks], axis=0)
-            loss = EntryLoss(problem.loss, entries, tasks, grams)
+        for tasks in _together(np.flatnonzero(gaps > aim), size, source.memory(size)):
+            entries = np.sort(ranked[len(ranked) - size[tasks].max() :, tasks], axis=0)
+            loss = source.loss_on(entries, tasks)
             part = replace(problem, loss=loss, penalty=problem.penalty.on_tasks(tasks))  # type: ignore[attr-defined]
             state = inner(part, W[entries, tasks], aim, max_iter - n_iter - 1)
             W[entries, tasks] = state.W  # all that was used before is among the entries
@@ -93,11 +102,18 @@ def _sizes(used: Positions, size: Positions, stalled: NDArray[np.bool_]) -> Posi
     return np.asarray(np.maximum(5 * used // 4 + FIRST, np.where(grows, grown, 0)))
 
 
-def _together(tasks: Positions, size: Positions) -> Iterator[Positions]:
-    """Tasks in groups of similar size whose Gram matrices fit in the cache."""
+def _largest(values: Floats, n: int) -> Positions:
+    """Positions of the n largest of each column, in increasing order of their values."""
+    first = np.argpartition(values, len(values) - n, axis=0)[len(values) - n :]
+    order = np.argsort(np.take_along_axis(values, first, axis=0), axis=0)
+    return np.take_along_axis(first, order, axis=0)
+
+
+def _together(tasks: Positions, size: Positions, memory: Positions) -> Iterator[Positions]:
+    """Tasks in groups of similar size that fit in the cache."""
     tasks = tasks[np.argsort(size[tasks], kind="stable")]
     while len(tasks):
-        needed = np.arange(1, len(tasks) + 1) * size[tasks] ** 2
+        needed = np.arange(1, len(tasks) + 1) * memory[tasks]
         n = max(1, int(np.searchsorted(needed, CACHE, side="right")))
         yield tasks[:n]
         tasks = tasks[n:]
@@ -111,20 +127,51 @@ class EntryLoss(GramLoss):
     """
 
     def __init__(self, loss: QuadraticLoss, entries: Positions, tasks: Positions, grams: _Grams) -> None:
-        def taken(values: Floats) -> Floats:
-            return np.asarray(np.broadcast_to(values, loss.shape)[entries, tasks])
-
-        self.blocks, self.graph, self.coupling = {}, None, None
+        _restrict(self, loss, entries, tasks)
         n_features, n_tasks = entries.shape
-        self.shape = (n_features, n_tasks)
-        self.n_terms = loss.n_terms
-        self.linear, self.energy = taken(loss.linear), loss.energy[tasks]
-        self.column_norms, self.target_norms = taken(loss.column_norms), loss.target_norms[tasks]
-        means = loss.centering
-        self.centering = Centering(taken(means.features), means.targets[tasks], means.fit_intercept)
         self.gram = np.empty((n_tasks, n_features, n_features))
         for k, t in enumerate(tasks):
             self.gram[k] = grams.of(int(t), entries[:, k])
+
+
+class SparseEntryLoss(OperatorLoss):
+    """The same of a sparse design, through its rows: those of all tasks are one block-diagonal matrix."""
+
+    def __init__(self, loss: QuadraticLoss, entries: Positions, tasks: Positions, columns: _Columns) -> None:
+        _restrict(self, loss, entries, tasks)
+        self.rows, self.weight, self.task = columns.of(entries, tasks)
+
+    def hessian(self, W: Floats) -> Floats:
+        n_features, n_tasks = self.shape
+        R = self.rows @ W.T.ravel()
+        means = self.centering.features
+        if self.centering.fit_intercept:
+            R -= (means * W).sum(axis=0)[self.task]
+        R *= self.weight
+        HW = (self.rows.T @ R).reshape(n_tasks, n_features).T
+        if self.centering.fit_intercept:
+            HW = HW - means * np.bincount(self.task, weights=R, minlength=n_tasks)
+        return np.asarray(HW)
+
+    def lipschitz(self) -> tuple[float | Floats, bool]:
+        """An estimate a task, by powers."""
+        start = np.random.default_rng(0).standard_normal((self.shape[1], self.shape[0], 1))
+        return largest_eigenvalues(lambda V: self.hessian(V[:, :, 0].T).T[:, :, None], start), False
+
+
+def _restrict(part: StackedRows, loss: QuadraticLoss, entries: Positions, tasks: Positions) -> None:
+    """What the loss on some entries has of the whole, without the rows."""
+
+    def taken(values: Floats) -> Floats:
+        return np.asarray(np.broadcast_to(values, loss.shape)[entries, tasks])
+
+    part.blocks, part.graph, part.coupling = {}, None, None
+    part.shape = (len(entries), len(tasks))
+    part.n_terms = loss.n_terms
+    part.linear, part.energy = taken(loss.linear), loss.energy[tasks]
+    part.column_norms, part.target_norms = taken(loss.column_norms), loss.target_norms[tasks]
+    means = loss.centering
+    part.centering = Centering(taken(means.features), means.targets[tasks], means.fit_intercept)
 
 
 class _Grams:
@@ -133,6 +180,13 @@ class _Grams:
     def __init__(self, loss: QuadraticLoss) -> None:
         self.loss = loss
         self.known: dict[int, tuple[Positions, Floats]] = {}
+
+    def memory(self, size: Positions) -> Positions:
+        """Entries that an iteration goes through, a task."""
+        return size**2
+
+    def loss_on(self, entries: Positions, tasks: Positions) -> EntryLoss:
+        return EntryLoss(self.loss, entries, tasks, self)
 
     def of(self, task: int, features: Positions) -> Floats:
         D, T = self.loss.shape
@@ -151,3 +205,29 @@ class _Grams:
         if T * gram.size <= GRAM_LIMIT:
             self.known[task] = features, gram
         return gram
+
+
+class _Columns:
+    """The columns of sparse designs, task by task."""
+
+    def __init__(self, loss: QuadraticLoss) -> None:
+        self.loss = loss
+        self.blocks = [block.by_columns() for block in loss.blocks.values()]
+
+    def memory(self, size: Positions) -> Positions:
+        """Entries that an iteration goes through, a task."""
+        D, T = self.loss.shape
+        return size * (sum(block.cost for block in self.loss.blocks.values()) // (D * T) + 1)
+
+    def loss_on(self, entries: Positions, tasks: Positions) -> SparseEntryLoss:
+        return SparseEntryLoss(self.loss, entries, tasks, self)
+
+    def of(self, entries: Positions, tasks: Positions) -> tuple[Any, Floats, Positions]:
+        """The rows of some features of each task, block-diagonal; their weights; and their tasks."""
+        pieces, weights = [], []
+        for k, t in enumerate(tasks):
+            designs, own = zip(*(block(int(t)) for block in self.blocks), strict=True)
+            pieces.append(sp.vstack([X[:, entries[:, k]] for X in designs]))
+            weights.append(np.concatenate(own))
+        task = np.repeat(np.arange(len(tasks)), [len(weight) for weight in weights])
+        return sp.block_diag(pieces, format="csr"), np.concatenate(weights), task

@@ -29,6 +29,7 @@ __all__ = [
     "StackedRows",
     "gram_is_cheaper",
     "gram_product",
+    "largest_eigenvalues",
     "quadratic_loss",
 ]
 
@@ -88,7 +89,7 @@ def _safe_norms(W: Floats) -> Floats:
     return np.asarray(largest * np.linalg.norm(scaled, axis=(-2, -1), keepdims=True))
 
 
-def _largest_eigenvalues(product: Callable[[Floats], Floats], W: Floats) -> Floats:
+def largest_eigenvalues(product: Callable[[Floats], Floats], W: Floats) -> Floats:
     """Of one or more linear maps, by powers, and so from below: the solver must backtrack from them."""
     norms = _safe_norms(W)
     for _ in range(POWERS):
@@ -278,7 +279,7 @@ class GramLoss(StackedRows):
             largest = np.maximum(np.linalg.eigvalsh(self.gram)[..., -1], 0.0)
         else:
             v = np.random.default_rng(0).standard_normal((*self.gram.shape[:-1], 1))
-            largest = _largest_eigenvalues(lambda v: self.gram @ v, v)
+            largest = largest_eigenvalues(lambda v: self.gram @ v, v)
         if self.coupling is not None:
             largest = largest.max() + self._coupling_norm
         # An eigenvalue of a symmetric matrix is computed to within a small multiple of D eps ||G||.
@@ -338,7 +339,7 @@ class OperatorLoss(StackedRows):
         """
         alike = all(b.shared_gram for b in self.blocks.values()) and self.centering.features.shape[1] == 1
         W = np.random.default_rng(0).standard_normal((self.shape[0], 1) if alike else self.shape)
-        estimate = float(_largest_eigenvalues(self._rows_hessian if alike else self.hessian, W))
+        estimate = float(largest_eigenvalues(self._rows_hessian if alike else self.hessian, W))
         return estimate + (self._coupling_norm if alike else 0.0), False
 
     def least_squares(self) -> LeastSquares | None:

@@ -7,7 +7,7 @@ what is summed from them (Gram matrices, residual energies) is the business of `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from itertools import pairwise
 from typing import Any, Protocol
@@ -82,6 +82,9 @@ class Rows(Protocol):
 
     def gram(self, center: Floats) -> Floats:
         """Sum of omega_i (x_i - center)(x_i - center)': D x D if all of it is shared, else T x D x D."""
+
+    def by_columns(self) -> Callable[[int], tuple[Any, Floats]]:
+        """The design of a task, column by column (CSC), and the weights of its rows."""
 
     def cross_gram(self, task: int, left: Positions, right: Positions, center: Floats) -> Floats:
         """Those entries of the Gram matrix of a task (center: (D,)) between some features and others."""
@@ -201,6 +204,10 @@ class SharedRows:
         weight, center = np.broadcast_to(self.weight, self.Y.shape), np.broadcast_to(center, self.shape)
         return np.stack([_weighted_gram(self.X, weight[:, t], center[:, t]) for t in range(self.shape[1])])
 
+    def by_columns(self) -> Callable[[int], tuple[Any, Floats]]:
+        X, weight = sp.csc_array(self.X), np.broadcast_to(self.weight, self.Y.shape)
+        return lambda task: (X, weight[:, task])
+
     def cross_gram(self, task: int, left: Positions, right: Positions, center: Floats) -> Floats:
         weight = np.broadcast_to(self.weight, self.Y.shape)[:, task]
         return _cross_gram(self.X, weight, left, right, center)
@@ -301,6 +308,10 @@ class TaskRows:
         for t, rows, X in self._tasks():
             out[t] = _weighted_gram(X, self.weight[rows], center[:, t])
         return out
+
+    def by_columns(self) -> Callable[[int], tuple[Any, Floats]]:
+        designs = [sp.csc_array(X) for X in self._blocks]
+        return lambda task: (designs[task], self.weight[self._slices[task]])
 
     def cross_gram(self, task: int, left: Positions, right: Positions, center: Floats) -> Floats:
         return _cross_gram(self._blocks[task], self.weight[self._slices[task]], left, right, center)

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fista import L21MTL, SRMTL, MTLasso, MultiTaskRegressor, PathCV, STLasso, entry_sets, working_sets
 from fista.certificate import entry_polars
 from fista.data import consecutive
-from fista.entry_sets import EntryLoss, _Grams, _sizes, _together
+from fista.entry_sets import SparseEntryLoss, _Columns, _Grams, _largest, _sizes, _together
 from fista.losses import GramLoss, OperatorLoss, quadratic_loss
 from fista.penalties import L1, Scaled
 from fista.solver import minimize
@@ -30,21 +30,25 @@ MODELS = [
     MultiTaskRegressor(Scaled(L1(WEIGHTS), 2.0)),
 ]
 EVERY = pytest.mark.parametrize("model", MODELS, ids=lambda v: str(v)[:50])
-DESIGNS = pytest.mark.parametrize("design", ["shared", "weighted", "per-task"])
+DENSE, SPARSE = ["shared", "weighted", "per-task"], ["sparse", "sparse per-task"]
+DESIGNS = pytest.mark.parametrize("design", DENSE + SPARSE)
 INTERCEPT = pytest.mark.parametrize("intercept", [False, True])
 
 
 def wide(design="shared", rows=N, seed=0):
     """More features than rows, of scales that differ; the tasks differ in scale and in what they use."""
     rng = np.random.default_rng(seed)
-    per_task = design == "per-task"
+    per_task = "per-task" in design
     X = rng.standard_normal((rows * (T if per_task else 1), D)) * 10 ** rng.uniform(-0.5, 0.5, size=D) + 0.3
     W = rng.standard_normal((D, T)) * (rng.random((D, T)) < 0.03) * np.array([1.0, 5.0, 0.2])
+    X = X * (rng.random(X.shape) < 0.4) if "sparse" in design else X
     Y = X @ W + rng.standard_normal((len(X), T))
+    rows = len(X)
+    X = sp.csr_array(X) if "sparse" in design else X
     if per_task:
-        tasks = np.arange(len(X)) % T
-        weight = rng.uniform(0.5, 2.0, size=len(X))
-        return X, Y[np.arange(len(X)), tasks], {"tasks": tasks, "sample_weight": weight}
+        tasks = np.arange(rows) % T
+        weight = rng.uniform(0.5, 2.0, size=rows)
+        return X, Y[np.arange(rows), tasks], {"tasks": tasks, "sample_weight": weight}
     weighted = {"sample_weight": rng.uniform(0.0, 2.0, size=Y.shape)} if design == "weighted" else {}
     return X, Y, weighted
 
@@ -101,9 +105,12 @@ def test_the_answer_is_that_of_all_features(model, design, intercept, monkeypatc
 
 
 @INTERCEPT
-@DESIGNS
 @pytest.mark.parametrize("form", [GramLoss, OperatorLoss])
-def test_the_loss_on_entries_is_that_of_the_rows(form, design, intercept):
+@pytest.mark.parametrize(
+    ("source", "design"),
+    [(_Grams, design) for design in DENSE] + [(_Columns, design) for design in DENSE + SPARSE],
+)
+def test_the_loss_on_entries_is_that_of_the_rows(source, form, design, intercept):
     """Gradients and products of few entries, against those of all, where the others are zero.
 
     A product takes sums of N + D terms, each of which is as large as two norms of columns allow.
@@ -114,10 +121,10 @@ def test_the_loss_on_entries_is_that_of_the_rows(form, design, intercept):
     rng = np.random.default_rng(1)
     tasks = np.array([2, 0])
     entries = np.stack([np.sort(rng.choice(D, 25, replace=False)) for _ in tasks], axis=1)
-    grams = _Grams(loss)
+    grams = source(loss)
     for kept in (25, 12, 25):  # the second time fewer features, then those of before and others
         entries = np.sort(np.concatenate([entries[:12], entries[12:kept] + 0]), axis=0)
-        part = EntryLoss(loss, entries, tasks, grams)
+        part = grams.loss_on(entries, tasks)
         V = rng.standard_normal(entries.shape)
         W = np.zeros((D, T))
         W[entries, tasks] = V
@@ -130,6 +137,32 @@ def test_the_loss_on_entries_is_that_of_the_rows(form, design, intercept):
         np.testing.assert_allclose(
             part.centering.intercept(V), loss.centering.intercept(W)[tasks], rtol=0, atol=1e-12
         )
+
+
+@INTERCEPT
+def test_steps_of_sparse_rows_are_estimated_task_by_task(intercept):
+    """Ten powers on the largest eigenvalue, from below, and near it."""
+    X, y, data = wide("sparse per-task")
+    loss = problem_of(MTLasso(fit_intercept=intercept), X, y, data).loss
+    tasks = np.arange(T)
+    entries = np.stack([np.arange(12), np.arange(20, 32), np.arange(5, 17)], axis=1)
+    part = _Columns(loss).loss_on(entries, tasks)
+    assert isinstance(part, SparseEntryLoss)
+    estimates, known = part.lipschitz()
+    assert not known
+    for t in tasks:
+        columns = [part.hessian(np.outer(unit, tasks == t))[:, t] for unit in np.eye(12)]
+        top = np.linalg.eigvalsh(np.stack(columns))[-1]
+        assert 0.6 * top <= estimates[t] <= top * (1 + 1e-12)
+
+
+@given(st.integers(1, 12), st.integers(0, 99))
+def test_the_largest_of_each_column_in_order(n, seed):
+    values = np.random.default_rng(seed).integers(0, 9, (12, 3)).astype(float)
+    found = _largest(values, n)
+    sorted_values = np.sort(values, axis=0)[12 - n :] if n < 12 else np.sort(values, axis=0)
+    np.testing.assert_array_equal(np.take_along_axis(values, found, axis=0), sorted_values)
+    assert all(len(set(column)) == n for column in found.T)
 
 
 def test_what_is_known_of_a_gram_matrix_is_not_computed_again(monkeypatch):
@@ -159,7 +192,7 @@ def test_what_is_known_of_a_gram_matrix_is_not_computed_again(monkeypatch):
 def test_every_task_is_in_one_group_that_fits(sizes):
     size = np.array(sizes)
     tasks = np.flatnonzero(size % 3 != 1)
-    groups = list(_together(tasks, size))
+    groups = list(_together(tasks, size, size**2))
     assert sorted(np.concatenate([*groups, np.empty(0, dtype=int)])) == list(tasks)
     for group in groups:
         assert len(group) == 1 or len(group) * size[group].max() ** 2 <= entry_sets.CACHE
@@ -262,6 +295,29 @@ def test_iterations_of_tasks_side_by_side_count_once(monkeypatch):
     assert n_iter == sum(rounds.values())
 
 
+def test_what_would_take_too_much_memory_is_left_to_the_features_of_all(monkeypatch):
+    X, y, data = wide()
+    model = at_level(MTLasso(beta=0.0), 0.05, X, y, data, tol=1e-8)
+    expected = model.fit(X, y, **data).certificate_
+    monkeypatch.setattr(entry_sets, "GRAM_LIMIT", 40**2)
+    sizes = []
+    made = entry_sets.EntryLoss
+
+    class Seen(made):
+        def __init__(self, loss, entries, tasks, grams):
+            sizes.append(len(entries))
+            super().__init__(loss, entries, tasks, grams)
+
+    monkeypatch.setattr(entry_sets, "EntryLoss", Seen)
+    found = model.fit(X, y, **data)
+    assert found.certificate_.converged
+    assert 0 < max(sizes) <= 40
+    assert found.n_iter_ == found.certificate_.n_iter
+    a, b = expected, found.certificate_
+    assert a.dual <= b.primal + a.rounding + b.rounding
+    assert b.dual <= a.primal + a.rounding + b.rounding
+
+
 @DESIGNS
 def test_a_warm_start_is_taken_and_not_changed(design):
     X, y, data = wide(design)
@@ -319,9 +375,6 @@ def test_where_they_are_not_of_use():
         MultiTaskRegressor(L1(np.ones((D, T)))),
     ):
         assert not entry_sets.applicable(model._problem(model._read(X, y)))
-    sparse = MTLasso()._problem(MTLasso()._read(sp.csr_array(X), y))
-    assert not entry_sets.applicable(sparse)
-    assert working_sets.applicable(sparse)
 
 
 def test_gram_matrices_of_tasks_are_not_made_where_parts_will_do():

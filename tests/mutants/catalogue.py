@@ -765,8 +765,8 @@ MUTANTS = (
     Mutant(
         "a task that is done is solved again with the others",
         "fista/entry_sets.py",
-        "_together(np.flatnonzero(gaps > aim), size)",
-        "_together(np.arange(T), size)",
+        "_together(np.flatnonzero(gaps > aim), size, ",
+        "_together(np.arange(T), size, ",
         Tests("tests/fista/test_entry_sets.py::test_a_task_that_is_solved_is_left_alone"),
     ),
     Mutant(
