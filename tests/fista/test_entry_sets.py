@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from fista import L21MTL, SRMTL, MTLasso, MultiTaskRegressor, PathCV, STLasso, entry_sets, working_sets
+from fista import solver as iteration
 from fista.certificate import entry_polars
 from fista.data import consecutive
 from fista.entry_sets import SparseEntryLoss, _Columns, _Grams, _largest, _sizes, _together
@@ -309,10 +310,20 @@ def test_what_would_take_too_much_memory_is_left_to_the_features_of_all(monkeypa
             super().__init__(loss, entries, tasks, grams)
 
     monkeypatch.setattr(entry_sets, "EntryLoss", Seen)
+    iterations = []
+    few = iteration._on_few_features
+
+    def counted(*arguments):
+        state = few(*arguments)
+        iterations.append(state.n_iter)
+        return state
+
+    monkeypatch.setattr(iteration, "_on_few_features", counted)
     found = model.fit(X, y, **data)
     assert found.certificate_.converged
     assert 0 < max(sizes) <= 40
-    assert found.n_iter_ == found.certificate_.n_iter
+    assert found.n_iter_ == sum(iterations) + 1  # the last look
+    assert len(iterations) > len(sizes)
     a, b = expected, found.certificate_
     assert a.dual <= b.primal + a.rounding + b.rounding
     assert b.dual <= a.primal + a.rounding + b.rounding
