@@ -107,8 +107,10 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
 def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
     """The states of `fista`, which goes on from better coefficients wherever a Newton step has found some.
 
-    A step is tried when the iterations since the last cost as much; where it fails, the wait is doubled. Its
-    damping is ten times less after a step that was good, and ten times more after one that was not.
+    A step is tried when the iterations since the last cost as much. Its damping is ten times less after a
+    step that was good, and ten times more after one that was not. Where it fails, the wait is doubled; and
+    where it is good without damping, too, since that should have been the last one: steps end the momentum,
+    which is not to happen again and again for zeros that are not the right ones.
     """
     least, damping, most = DAMPING[0], np.asarray(DAMPING[1]), DAMPING[2]
     since, due, wait, products, one = 0, 1.0 * NEWTON, NEWTON, 10, cost.iteration(problem)
@@ -122,10 +124,9 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
             due = min(cost.newton_step(problem, state.W, products) / one, 2.0 * since)
             if since >= due:
                 V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
+                wait = NEWTON if np.any(lower & (damping > least)) else 2 * wait
                 damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
-                jump = Jump(V, lower)
-                wait = NEWTON if np.any(lower) else 2 * wait
-                since, due = 0, 1.0 * wait
+                since, due, jump = 0, 1.0 * wait, Jump(V, lower)
         state = states.send(jump)
 
 

@@ -183,3 +183,19 @@ def test_states_are_shown_in_parts():
     assert minimize(problem)[0].W.shape == (2, 4, 3)
     again, _ = minimize(problem, state.W)
     assert again.n_iter == 1
+
+
+def test_newton_steps_that_lead_nowhere_do_not_take_the_momentum_for_good():
+    """Each of a thousand undamped steps was lower by a little, and the next zeros were as wrong as the last.
+
+    One every twenty iterations took 22,000 of them, where without Newton steps 931 are enough.
+    """
+    X = [
+        [0.43, 2.532, -0.742, 1.233, -1.299],
+        [-1.788, -0.687, 0.93, -1.399, 0.128],
+        [-0.174, 1.445, 0.588, -0.495, 0.02],
+    ]
+    y = [[-0.261, -1.286, 1.237, -0.867], [-0.943, -1.583, 1.339, 0.544], [2.231, -0.629, 0.326, 0.295]]
+    weight = [[1.0, 1.0, 1.0, 100.0], [0.01, 1.0, 1.0, 1.0], [0.1, 1.0, 1.0, 10.0]]
+    model = DirtyMTL(rho1=4.4345633818, rho2=4.4345633818).fit(X, y, sample_weight=weight)
+    assert model.certificate_.converged
