@@ -96,8 +96,8 @@ class Certificate:
     rounding : float
         A bound on the floating-point error of ``gap``.
     kkt_residual : float
-        ``L ||W - prox_{1/L}(W - grad f(W) / L)||_F``; 0 at a minimiser. L is the largest squared norm of a
-        column of M, the curvature along one coefficient.
+        ``L ||W - prox_{1/L}(W - grad f(W) / L)||_F``; 0 at a minimiser. L is the curvature along
+        one coefficient, at most (of a task, where tasks are independent): from norms before centring.
     dual_point : dict of str to ndarray
         theta in the rows of M, in the caller's order: ``"crowd"``, and ``"expert"`` (edges: ``"graph"``)
         where there are such rows. Row i is scaled by sqrt(c_i u_i): u_i is the weight of the sample, c_i is

@@ -76,12 +76,12 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         used = W != 0
         size, last = _sizes(used.sum(axis=0), size, gaps > 0.5 * last), gaps
         size[4 * size >= 3 * D] = D  # else selecting costs more than it saves
-        if not sparse and int(size.max()) ** 2 > GRAM_LIMIT:  # then by the features of all tasks
+        if not sparse and _too_wide(problem.loss, int(size.max())):  # then by the features of all tasks
             W, others = working_sets.solve(problem, W, tol, max_iter - n_iter, inner)
             return W, n_iter + others
         ranked = _largest(np.where(used, np.inf, polars), int(size.max()))
         aim = next_aim(gap, aim, tol)
-        spent = 0
+        spent, before = 0, W.copy()
         for tasks in _together(np.flatnonzero(gaps > aim), size, source.memory(size)):
             entries = np.sort(ranked[len(ranked) - size[tasks].max() :, tasks], axis=0)
             loss = source.loss_on(entries, tasks)
@@ -90,6 +90,16 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
             W[entries, tasks] = state.W  # all that was used before is among the entries
             spent = max(spent, state.n_iter)
         n_iter += spent
+        # A gap of entries that are in no set, of a task without targets or of rounding: all of them go on.
+        if np.array_equal(W, before):
+            return W, n_iter
+
+
+def _too_wide(loss: QuadraticLoss, width: int) -> bool:
+    """Whether Gram matrices of that width take too much memory, or much longer than the rows."""
+    D, T = loss.shape
+    rows = sum(block.cost for block in loss.blocks.values()) // (D * T)
+    return width**2 > GRAM_LIMIT or (bool(loss.blocks) and width > 4 * rows)
 
 
 def _sizes(used: Positions, size: Positions, stalled: NDArray[np.bool_]) -> Positions:

@@ -366,8 +366,11 @@ def quadratic_loss(
 ) -> QuadraticLoss:
     """Gram form where that is cheaper, else operator form.
 
-    Of the Gram matrices of single tasks only small parts are needed ``by_entries`` (`fista.entry_sets`).
+    Of the Gram matrices of single tasks with fewer rows than features only small parts are needed
+    ``by_entries`` (`fista.entry_sets`).
     """
     shared = all(block.shared_gram for block in blocks.values())
-    whole = gram_is_cheaper(blocks, invert=invert) and (shared or not by_entries)
+    D, T = next(iter(blocks.values())).shape
+    parts = by_entries and not shared and sum(block.cost for block in blocks.values()) < D * D * T
+    whole = gram_is_cheaper(blocks, invert=invert) and not parts
     return (GramLoss if whole else OperatorLoss)(blocks, centering, graph)

@@ -146,7 +146,7 @@ class Problem:
 
     @cached_property
     def coordinate_lipschitz(self) -> Scalars:
-        """The Lipschitz constant of the gradient along one coefficient, at most; less than `lipschitz`.
+        """The Lipschitz constant of the gradient along one coefficient, at most.
 
         From norms of columns before centring, and so at hand where `lipschitz` must be searched for.
         """
@@ -243,7 +243,7 @@ class Problem:
         """Refuse a penalty whose methods return what is no number or no matrix, at a first step from zero."""
         G = self.descent_at_zero()
         largest = float(np.abs(G).max(initial=0.0))
-        step = 1.0 / largest if largest > 0 else 1.0
+        step = 1.0 / max(largest, TINY)
         expect_answers(self.penalty, G * step, step, G)
 
     def start(self) -> Floats:

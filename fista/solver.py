@@ -34,7 +34,7 @@ class State(NamedTuple):
     n_iter: int
     W: Floats  # the proximal point
     image: Floats  # what the gradient is computed from, linear in W (`Problem.image`)
-    lipschitz: Scalars  # the reciprocal of the step
+    lipschitz: Scalars  # the reciprocal of the step that led there; at the start, of none
 
 
 class Jump(NamedTuple):

@@ -123,8 +123,9 @@ def test_the_loss_on_entries_is_that_of_the_rows(source, form, design, intercept
     tasks = np.array([2, 0])
     entries = np.stack([np.sort(rng.choice(D, 25, replace=False)) for _ in tasks], axis=1)
     grams = source(loss)
-    for kept in (25, 12, 25):  # the second time fewer features, then those of before and others
-        entries = np.sort(np.concatenate([entries[:12], entries[12:kept] + 0]), axis=0)
+    chosen = entries
+    for kept in (20, 12, 25):  # the second time fewer features, then those of before and others
+        entries = chosen[:kept]
         part = grams.loss_on(entries, tasks)
         V = rng.standard_normal(entries.shape)
         W = np.zeros((D, T))
@@ -329,8 +330,78 @@ def test_what_would_take_too_much_memory_is_left_to_the_features_of_all(monkeypa
     assert b.dual <= a.primal + a.rounding + b.rounding
 
 
+@pytest.mark.parametrize("how", ["a task lost", "weights of zero", "targets of zero"])
+def test_a_warm_start_of_a_task_without_targets_ends(how):
+    """Its gap is not nothing relative to F(0) = 0, and yet no working set of it is left out."""
+    rng = np.random.default_rng(0)
+    X, tasks = rng.standard_normal((120, 400)), np.arange(120) % 3
+    y = 3 * X[:, 0] + X[:, 1] + rng.standard_normal(120)
+    model = MTLasso(30.0, 0.0, warm_start=True, task_labels=[0, 1, 2], max_iter=500)
+    model.fit(X, y, tasks=tasks)
+    assert model.coef_[1].any()
+    kept, gone = tasks != 1, tasks == 1
+    if how == "a task lost":
+        model.fit(X[kept], y[kept], tasks=tasks[kept])
+    elif how == "weights of zero":
+        model.fit(X, y, tasks=tasks, sample_weight=kept.astype(float))
+    else:
+        model.fit(X, np.where(gone, 0.0, y), tasks=tasks)
+    assert model.certificate_.converged
+    assert not model.coef_[1].any()
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.003])
+def test_a_gap_that_is_spread_over_all_features_is_closed(scale):
+    """Under a ridge the features of a first working set may hold next to nothing of it."""
+    rng = np.random.default_rng(0)
+    X = scale * rng.standard_normal((100, 2000))
+    y = 50 * rng.standard_normal(100) + X @ rng.standard_normal(2000) / scale
+    model = MTLasso().fit(X, y)
+    assert model.certificate_.converged
+    assert model.coef_.any()
+
+
+def test_a_gap_of_rounding_is_left_to_all_features():
+    """At tol=0 a look may find more than rounding where a working set finds nothing to do."""
+    rng = np.random.default_rng(0)
+    X, tasks = rng.standard_normal((1800, 300)), np.arange(1800) % 3
+    W = rng.standard_normal((300, 3)) * (rng.random((300, 3)) < 0.2)
+    y = np.einsum("nd,nd->n", X, W.T[tasks]) + rng.standard_normal(1800)
+    factor = MTLasso(1.0, 0.0).lambda_max(X, y, tasks=tasks)
+    model = MTLasso(1e-2 * factor, 0.0, tol=0.0, max_iter=3000).fit(X, y, tasks=tasks)
+    assert model.certificate_.converged
+
+
+def test_dense_solutions_take_no_gram_matrices(monkeypatch):
+    """Of 40 rows, Gram matrices of more than 160 features would take longer than the rows."""
+    X, y, _ = wide()
+    widths = []
+    made = entry_sets.EntryLoss
+
+    class Seen(made):
+        def __init__(self, loss, entries, tasks, grams):
+            widths.append(len(entries))
+            super().__init__(loss, entries, tasks, grams)
+
+    monkeypatch.setattr(entry_sets, "EntryLoss", Seen)
+    model = MTLasso(0.1, 100.0).fit(X, y)
+    assert model.certificate_.converged
+    assert (model.coef_ != 0).sum(axis=1).max() > 4 * N
+    assert max(widths, default=0) <= 4 * N
+
+
 @DESIGNS
-def test_a_warm_start_is_taken_and_not_changed(design):
+def test_a_start_is_not_changed(design):
+    X, y, data = wide(design)
+    problem = problem_of(at_level(MTLasso(beta=0.0), 0.1, X, y, data), X, y, data)
+    start = np.random.default_rng(1).standard_normal(problem.shape)
+    before = start.copy()
+    assert minimize(problem, start, tol=1e-8)[1].converged
+    np.testing.assert_array_equal(start, before)
+
+
+@DESIGNS
+def test_a_warm_start_is_taken(design):
     X, y, data = wide(design)
     model = at_level(MTLasso(beta=0.0), 0.1, X, y, data, tol=1e-9, warm_start=True)
     first = model.fit(X, y, **data).n_iter_
