@@ -453,10 +453,12 @@ def test_where_they_are_not_of_use():
     for model in (
         L21MTL(),
         SRMTL(alpha=0.3),
-        STLasso([0.0, 1.0, 1.0]),
         MultiTaskRegressor(L1(np.ones((D, T)))),
     ):
         assert not entry_sets.applicable(model._problem(model._read(X, y)))
+    X, y, data = wide("per-task")
+    assert entry_sets.applicable(problem_of(STLasso([0.1, 1.0, 1.0]), X, y, data))
+    assert not entry_sets.applicable(problem_of(STLasso([0.0, 1.0, 1.0]), X, y, data))
 
 
 def test_gram_matrices_of_tasks_are_not_made_where_parts_will_do():
