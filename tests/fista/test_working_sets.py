@@ -20,6 +20,7 @@ from fista import (
 from fista.certificate import row_polars
 from fista.penalties import L1, RowL1Linf, RowL21
 from fista.solver import minimize
+from tests.fista.brackets import assert_same_coefficients
 
 N, D, T = 20, 400, 3
 MODELS = [
@@ -75,18 +76,7 @@ def test_the_answer_is_that_of_all_features(model, weights, form, intercept, mon
         with monkeypatch.context() as patch:
             patch.setattr(working_sets, "applicable", lambda problem: False)
             slow = chosen.fit(X, y, **data)
-        b = slow.certificate_
-        assert a.converged
-        assert b.converged
-        room = a.rounding + b.rounding
-        assert a.dual <= b.primal + room
-        assert b.dual <= a.primal + room
-        # ||M (w1 - w2)|| <= sqrt(2 gap_1) + sqrt(2 gap_2), squared through the Hessian of the rows and edges.
-        d = (W - slow.coef_).T
-        moved = float(np.sum(d * problem.loss.hessian(d)))
-        assert np.sqrt(max(moved, 0.0)) <= np.sqrt(2 * (a.gap + a.rounding)) + np.sqrt(
-            2 * (b.gap + b.rounding)
-        )
+        assert_same_coefficients(problem, a, W.T, slow.certificate_, slow.coef_.T)
 
 
 @pytest.mark.parametrize("level", [0.9, 0.5, 0.1])
