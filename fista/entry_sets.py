@@ -76,7 +76,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         used = W != 0
         size, last = _sizes(used.sum(axis=0), size, gaps > 0.5 * last), gaps
         size[4 * size >= 3 * D] = D  # else selecting costs more than it saves
-        if not sparse and _too_wide(problem.loss, int(size.max())):  # then by the features of all tasks
+        if source.too_wide(int(size.max())):  # then by the features of all tasks
             W, others = working_sets.solve(problem, W, tol, max_iter - n_iter, inner)
             return W, n_iter + others
         ranked = _largest(np.where(used, np.inf, polars), int(size.max()))
@@ -93,13 +93,6 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         # A gap of entries that are in no set, of a task without targets or of rounding: all of them go on.
         if np.array_equal(W, before):
             return W, n_iter
-
-
-def _too_wide(loss: QuadraticLoss, width: int) -> bool:
-    """Whether Gram matrices of that width take too much memory, or much longer than the rows."""
-    D, T = loss.shape
-    rows = sum(block.cost for block in loss.blocks.values()) // (D * T)
-    return width**2 > GRAM_LIMIT or (bool(loss.blocks) and width > 4 * rows)
 
 
 def _sizes(used: Positions, size: Positions, stalled: NDArray[np.bool_]) -> Positions:
@@ -136,20 +129,28 @@ class EntryLoss(GramLoss):
     from the rows.
     """
 
-    def __init__(self, loss: QuadraticLoss, entries: Positions, tasks: Positions, grams: _Grams) -> None:
+    def __init__(self, loss: QuadraticLoss, entries: Positions, tasks: Positions, gram: Floats) -> None:
         _restrict(self, loss, entries, tasks)
-        n_features, n_tasks = entries.shape
-        self.gram = np.empty((n_tasks, n_features, n_features))
-        for k, t in enumerate(tasks):
-            self.gram[k] = grams.of(int(t), entries[:, k])
+        self.gram = gram
 
 
 class SparseEntryLoss(OperatorLoss):
-    """The same of a sparse design, through its rows: those of all tasks are one block-diagonal matrix."""
+    """The same of a sparse design, through its rows: those of all tasks are one block-diagonal matrix.
 
-    def __init__(self, loss: QuadraticLoss, entries: Positions, tasks: Positions, columns: _Columns) -> None:
+    Each row has a weight, and the position of its task.
+    """
+
+    def __init__(
+        self,
+        loss: QuadraticLoss,
+        entries: Positions,
+        tasks: Positions,
+        rows: Any,
+        weight: Floats,
+        task: Positions,
+    ) -> None:
         _restrict(self, loss, entries, tasks)
-        self.rows, self.weight, self.task = columns.of(entries, tasks)
+        self.rows, self.weight, self.task = rows, weight, task
 
     def hessian(self, W: Floats) -> Floats:
         n_features, n_tasks = self.shape
@@ -184,8 +185,14 @@ def _restrict(part: StackedRows, loss: QuadraticLoss, entries: Positions, tasks:
     part.centering = Centering(taken(means.features), means.targets[tasks], means.fit_intercept)
 
 
+def _column(loss: QuadraticLoss) -> int:
+    """The entries that are stored of a column of the rows of a task, on average."""
+    D, T = loss.shape
+    return sum(block.cost for block in loss.blocks.values()) // (D * T)
+
+
 class _Grams:
-    """The Gram matrices of some features of each task; what is known of a task is not computed again."""
+    """The Gram matrices of some features of each task; what its last set had is not computed again."""
 
     def __init__(self, loss: QuadraticLoss) -> None:
         self.loss = loss
@@ -195,8 +202,13 @@ class _Grams:
         """Entries that an iteration goes through, a task."""
         return size**2
 
+    def too_wide(self, width: int) -> bool:
+        """Whether Gram matrices of that width take too much memory, or much longer than the rows."""
+        return width**2 > GRAM_LIMIT or (bool(self.loss.blocks) and width > 4 * _column(self.loss))
+
     def loss_on(self, entries: Positions, tasks: Positions) -> EntryLoss:
-        return EntryLoss(self.loss, entries, tasks, self)
+        gram = np.stack([self.of(int(t), features) for t, features in zip(tasks, entries.T, strict=True)])
+        return EntryLoss(self.loss, entries, tasks, gram)
 
     def of(self, task: int, features: Positions) -> Floats:
         D, T = self.loss.shape
@@ -226,11 +238,14 @@ class _Columns:
 
     def memory(self, size: Positions) -> Positions:
         """Entries that an iteration goes through, a task."""
-        D, T = self.loss.shape
-        return size * (sum(block.cost for block in self.loss.blocks.values()) // (D * T) + 1)
+        return size * (_column(self.loss) + 1)
+
+    def too_wide(self, width: int) -> bool:
+        """Columns take no more than the design does."""
+        return False
 
     def loss_on(self, entries: Positions, tasks: Positions) -> SparseEntryLoss:
-        return SparseEntryLoss(self.loss, entries, tasks, self)
+        return SparseEntryLoss(self.loss, entries, tasks, *self.of(entries, tasks))
 
     def of(self, entries: Positions, tasks: Positions) -> tuple[Any, Floats, Positions]:
         """The rows of some features of each task, block-diagonal; their weights; and their tasks."""

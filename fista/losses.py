@@ -346,12 +346,18 @@ class OperatorLoss(StackedRows):
         return None
 
 
-def gram_is_cheaper(blocks: Mapping[str, Rows], *, invert: bool) -> bool:
-    """Whether an iteration is cheaper through M'M than through the rows, and M'M fits."""
+def gram_is_cheaper(blocks: Mapping[str, Rows], *, invert: bool, by_entries: bool = False) -> bool:
+    """Whether an iteration is cheaper through M'M than through the rows, and M'M fits.
+
+    Of the Gram matrices of single tasks with fewer rows than features only small parts are needed
+    ``by_entries`` (`fista.entry_sets`).
+    """
     D, T = next(iter(blocks.values())).shape
     shared = all(block.shared_gram for block in blocks.values())
     through_gram = D * D * T
     through_rows = sum(2 * block.cost for block in blocks.values())
+    if by_entries and not shared and through_rows < 2 * through_gram:
+        return False
     fits = D * D * (1 if shared else T) <= GRAM_LIMIT
     return fits and (through_gram <= through_rows or D <= 64 or (invert and D <= LEAST_SQUARES_LIMIT))
 
@@ -364,13 +370,6 @@ def quadratic_loss(
     invert: bool,
     by_entries: bool = False,
 ) -> QuadraticLoss:
-    """Gram form where that is cheaper, else operator form.
-
-    Of the Gram matrices of single tasks with fewer rows than features only small parts are needed
-    ``by_entries`` (`fista.entry_sets`).
-    """
-    shared = all(block.shared_gram for block in blocks.values())
-    D, T = next(iter(blocks.values())).shape
-    parts = by_entries and not shared and sum(block.cost for block in blocks.values()) < D * D * T
-    whole = gram_is_cheaper(blocks, invert=invert) and not parts
-    return (GramLoss if whole else OperatorLoss)(blocks, centering, graph)
+    """Gram form where that is cheaper, else operator form."""
+    cheaper = gram_is_cheaper(blocks, invert=invert, by_entries=by_entries)
+    return (GramLoss if cheaper else OperatorLoss)(blocks, centering, graph)

@@ -59,7 +59,7 @@ def _direction(
     """The Newton direction on the free entries, by preconditioned conjugate gradients; and their products."""
     loss = problem.loss
     assert isinstance(loss, GramLoss)
-    largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + _other_diagonal(problem)
+    largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + problem.other_diagonal
     proximal = damping * np.where(largest > 0, largest, 1.0)
     inverse = Preconditioner(problem, tangent, proximal)
     inner = problem.inner
@@ -85,12 +85,6 @@ def _direction(
     return found, products
 
 
-def _other_diagonal(problem: Problem) -> Scalars:
-    """That of ridge and graph."""
-    coupling = problem.loss.coupling
-    return 2 * problem.ridge + (0.0 if coupling is None else coupling.diagonal())
-
-
 class Preconditioner:
     """The inverse, task by task, of Gram matrices of free entries with the diagonals of all else."""
 
@@ -105,7 +99,7 @@ class Preconditioner:
         total = self.shares.sum(axis=0)
         used = total > 0
         self.joint = np.where(used, 1.0 / np.where(used, total, 1.0), 0.0)
-        diagonal = self.joint + _other_diagonal(problem)
+        diagonal = self.joint + problem.other_diagonal
         gram = np.broadcast_to(loss.gram, (T, D, D))
         self.rows = [np.flatnonzero(column) for column in used.T]
         self.factors = [

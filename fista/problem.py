@@ -144,16 +144,19 @@ class Problem:
         L = np.where(L > 0, L, 1.0)  # where M = 0 any step will do
         return (L if L.ndim else float(L)), exact
 
+    @property
+    def other_diagonal(self) -> Scalars:
+        """That of the Hessian of ridge and graph."""
+        coupling = self.loss.coupling
+        return 2 * self.ridge + (0.0 if coupling is None else coupling.diagonal())
+
     @cached_property
     def coordinate_lipschitz(self) -> Scalars:
         """The Lipschitz constant of the gradient along one coefficient, at most.
 
         From norms of columns before centring, and so at hand where `lipschitz` must be searched for.
         """
-        coupling = self.loss.coupling
-        diagonal = np.square(self.loss.column_norms) * self._second_derivative + 2 * self.ridge
-        if coupling is not None:
-            diagonal = diagonal + coupling.diagonal()
+        diagonal = np.square(self.loss.column_norms) * self._second_derivative + self.other_diagonal
         if not self.separable:
             return float(diagonal.max()) or 1.0
         largest = np.broadcast_to(diagonal.max(axis=0), self.loss.shape[1])

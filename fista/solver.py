@@ -23,7 +23,7 @@ from fista.problem import Problem, Scalars
 __all__ = ["State", "fista", "minimize", "solve"]
 
 Floats = NDArray[np.float64]
-NEWTON = 20  # iterations, at least, between two Newton steps
+NEWTON = 20.0  # iterations, at least, between two Newton steps
 DAMPING = (1e-10, 1e-3, 1.0)  # of Newton steps: the least, the first, the most
 SHORT = 10_000_000  # multiplications an iteration, some milliseconds on one core
 
@@ -113,7 +113,7 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
     which is not to happen again and again for zeros that are not the right ones.
     """
     least, damping, most = DAMPING[0], np.asarray(DAMPING[1]), DAMPING[2]
-    since, due, wait, products, one = 0, 1.0 * NEWTON, NEWTON, 10, cost.iteration(problem)
+    since, due, wait, products, one = 0, NEWTON, NEWTON, 10, cost.iteration(problem)
     states = fista(problem, start)
     state = next(states)
     while True:
@@ -126,7 +126,7 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
                 V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
                 wait = NEWTON if np.any(lower & (damping > least)) else 2 * wait
                 damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
-                since, due, jump = 0, 1.0 * wait, Jump(V, lower)
+                since, due, jump = 0, wait, Jump(V, lower)
         state = states.send(jump)
 
 
@@ -180,10 +180,11 @@ def solve(
     callback: Callable[[State], object] | None = None,
 ) -> tuple[State, Certificate]:
     """What `minimize` does with a penalty whose answers have been seen to be numbers."""
+    whole = getattr(problem.penalty, "as_one", None)
+    if whole is not None:
+        return _solve_as_one(problem, whole, start, tol, max_iter, callback)
     if start is None or problem.zero_is_optimal():
         start = problem.start()
-    if getattr(problem.penalty, "as_one", None) is not None:
-        return _solve_as_one(problem, start, tol, max_iter, callback)
     for sets in (entry_sets, working_sets):
         if sets.applicable(problem):
             start, spent = sets.solve(problem, start, tol, max_iter, _on_few_features)
@@ -195,13 +196,13 @@ def solve(
 
 def _solve_as_one(
     problem: Problem,
-    start: Floats,
+    penalty: Any,
+    start: Floats | None,
     tol: float,
     max_iter: int,
     callback: Callable[[State], object] | None,
 ) -> tuple[State, Certificate]:
     """Solve for the sum of the parts, and split it: they cost what the penalty of the sum says."""
-    penalty: Any = problem.penalty.as_one  # type: ignore[attr-defined]
     seen: list[State] = []
 
     def show(state: State) -> None:
@@ -209,8 +210,9 @@ def _solve_as_one(
         if callback is not None:
             callback(seen[0])
 
+    start = None if start is None else problem.total(start)
     whole = replace(problem, penalty=penalty)
-    state, certificate = solve(whole, problem.total(start), tol, max_iter, callback and show)
+    state, certificate = solve(whole, start, tol, max_iter, callback and show)
     if callback is None:
         show(state)
     return seen[0], certificate

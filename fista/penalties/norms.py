@@ -76,7 +76,7 @@ class L1(Penalty):
         return largest_ratio(np.abs(G), self._weights(G.shape) if np.ndim(self.alpha) else self.alpha)
 
     def row_polars(self, G: Floats) -> Floats:
-        return np.asarray((np.abs(G) / self._weights(G.shape)).max(axis=1))
+        return np.asarray(self.entry_polars(G).max(axis=1))
 
     def entry_polars(self, G: Floats) -> Floats:
         return np.asarray(np.abs(G) / self._weights(G.shape))
