@@ -7,6 +7,9 @@ iterations if columns are collinear. The system is solved by conjugate gradients
 the inverse, task by task, of the Gram matrix of the free entries with the diagonals of all else, which for an
 l1 norm without a graph is the inverse itself.
 
+Where entries of a row are tied to each other, as the dirty model does, they move together, and what couples
+the tasks is one system of all levels: all else is eliminated first.
+
 Coefficients in parts share the residual: what the parts have in common is preconditioned by the Gram matrix,
 what they have against each other by their own diagonals alone (by elimination: the exact inverse where the
 curvatures are diagonal). The system is damped as Levenberg and Marquardt do, since it may well be singular
@@ -22,13 +25,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
 from fista.losses import GramLoss
 from fista.penalties.tangent import Tangent
 from fista.problem import Problem, Scalars
 
-__all__ = ["Preconditioner", "applicable", "newton_step"]
+__all__ = ["Preconditioner", "TiedPreconditioner", "applicable", "newton_step"]
 
 Floats = NDArray[np.float64]
 HALVINGS = 6
@@ -61,7 +64,8 @@ def _direction(
     assert isinstance(loss, GramLoss)
     largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + problem.other_diagonal
     proximal = damping * np.where(largest > 0, largest, 1.0)
-    inverse = Preconditioner(problem, tangent, proximal)
+    preconditioner = Preconditioner if tangent.tied is None else TiedPreconditioner
+    inverse = preconditioner(problem, tangent, proximal)
     inner = problem.inner
     residual = tangent.projected(problem.loss.linear - image - tangent.gradient)
     found = np.zeros_like(W)
@@ -114,6 +118,51 @@ class Preconditioner:
             if len(rows):
                 total[rows, t] = dpotrs(factor, right[rows, t], lower=1)[0]
         return np.asarray((self.shares * (parts - right + self.joint * total)).reshape(self.shape))
+
+
+class TiedPreconditioner:
+    """The same where entries of a row are tied to each other: all of these are one unknown, their level.
+
+    Of each task the entries that are not tied are eliminated, which leaves one system of all levels.
+    """
+
+    def __init__(self, problem: Problem, tangent: Tangent, proximal: Scalars) -> None:
+        loss, signs = problem.loss, tangent.tied
+        assert isinstance(loss, GramLoss)
+        assert signs is not None
+        D, T = loss.shape
+        diagonal = np.broadcast_to(tangent.diagonal + proximal + problem.other_diagonal, (D, T))
+        levels = np.zeros((D, D))
+        self.tasks = []
+        for t, gram in enumerate(np.broadcast_to(loss.gram, (T, D, D))):
+            tied = np.flatnonzero(signs[:, t])
+            own = np.flatnonzero(tangent.free[:, t] & (signs[:, t] == 0))
+            sign = signs[tied, t]
+            factor = _cholesky(gram[np.ix_(own, own)], diagonal[own, t])
+            cross = _forward(factor, gram[np.ix_(own, tied)] * sign)
+            left = sign[:, None] * gram[np.ix_(tied, tied)] * sign - cross.T @ cross
+            np.einsum("dd->d", left)[:] += diagonal[tied, t]
+            levels[np.ix_(tied, tied)] += left
+            self.tasks.append((own, tied, sign, factor, cross))
+        self.used = np.flatnonzero(signs.any(axis=1))
+        self.factor = _cholesky(levels[np.ix_(self.used, self.used)], np.zeros(len(self.used)))
+
+    def __call__(self, R: Floats) -> Floats:
+        right, level, found, halves = np.zeros(len(R)), np.zeros(len(R)), np.zeros_like(R), []
+        for t, (own, tied, sign, factor, cross) in enumerate(self.tasks):
+            halves.append(_forward(factor, R[own, t]))
+            right[tied] += sign * R[tied, t] - cross.T @ halves[t]
+        if len(self.used):
+            level[self.used] = dpotrs(self.factor, right[self.used], lower=1)[0]
+        for t, (own, tied, sign, factor, cross) in enumerate(self.tasks):
+            found[tied, t] = sign * level[tied]
+            found[own, t] = _forward(factor, halves[t] - cross @ level[tied], transposed=1)
+        return found
+
+
+def _forward(factor: Floats, right: Floats, transposed: int = 0) -> Floats:
+    """L x = b of a lower factor, or L' x = b."""
+    return np.asarray(dtrtrs(factor, right, lower=1, trans=transposed)[0]) if right.size else right
 
 
 def _cholesky(gram: Floats, diagonal: Floats) -> Floats:

@@ -24,6 +24,7 @@ __all__ = ["State", "fista", "minimize", "solve"]
 
 Floats = NDArray[np.float64]
 NEWTON = 20.0  # iterations, at least, between two Newton steps
+LONGER = 1.4  # a wait, after a step that was of no use
 DAMPING = (1e-10, 1e-3, 1.0)  # of Newton steps: the least, the first, the most
 SHORT = 10_000_000  # multiplications an iteration, some milliseconds on one core
 
@@ -37,18 +38,11 @@ class State(NamedTuple):
     lipschitz: Scalars  # the reciprocal of the step that led there; at the start, of none
 
 
-class Jump(NamedTuple):
-    """Better coefficients; whether they have moved, one answer a task where the tasks are independent."""
-
-    W: Floats
-    moved: Any
-
-
-def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
+def fista(problem: Problem, start: Floats) -> Generator[State, Floats | None]:
     """Yield the start point and then one proximal point after the other, without end.
 
-    Coefficients that are sent in return are where the iteration goes on from, without momentum (of a task
-    that has moved, where tasks are independent).
+    Coefficients that are sent in return are where the iteration goes on from, with the momentum that it has:
+    should that lead uphill from there, it is found out as ever.
 
     The gradient is a function of an image that is linear in W (the Hessian applied to W, of a quadratic; the
     predictions, of any other loss), so the image of the extrapolated point Z is the same combination of those
@@ -75,10 +69,9 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Jump | None]:
     L = largest if kept else largest / 4
     while True:
         if jump is not None:
-            W, moved = jump
-            image_W = problem.image(W)
-            Z, image_Z = np.where(moved, W, Z), np.where(moved, image_W, image_Z)
-            t = np.where(moved, 1.0, t)
+            ahead, image_ahead = Z - W, image_Z - image_W
+            W, image_W = jump, problem.image(jump)
+            Z, image_Z = W + ahead, image_W + image_ahead
         gradient = problem.gradient(Z, image_Z)
         V = prox(Z - gradient / L, 1.0 / L)
         image_V = problem.image(V)
@@ -108,12 +101,11 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
     """The states of `fista`, which goes on from better coefficients wherever a Newton step has found some.
 
     A step is tried when the iterations since the last cost as much. Its damping is ten times less after a
-    step that was good, and ten times more after one that was not. Where it fails, the wait is doubled; and
-    where it is good without damping, too, since that should have been the last one: steps end the momentum,
-    which is not to happen again and again for zeros that are not the right ones.
+    step that was good, and ten times more after one that was not. Where it fails, the wait grows; and where
+    it is good without damping, too, since that should have been the last one, were the zeros the right ones.
     """
     least, damping, most = DAMPING[0], np.asarray(DAMPING[1]), DAMPING[2]
-    since, due, wait, products, one = 0, NEWTON, NEWTON, 10, cost.iteration(problem)
+    since, due, wait, products, one = 0, NEWTON, 1.0, 10, cost.iteration(problem)
     states = fista(problem, start)
     state = next(states)
     while True:
@@ -121,12 +113,13 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
         since += 1
         jump = None
         if since >= due:
-            due = min(cost.newton_step(problem, state.W, products) / one, 2.0 * since)
+            due = wait * max(NEWTON, cost.newton_step(problem, state.W, products) / one)
+            due = min(due, 2.0 * since)  # till then, the structure may change
             if since >= due:
                 V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
-                wait = NEWTON if np.any(lower & (damping > least)) else 2 * wait
+                wait = 1.0 if np.any(lower & (damping > least)) else LONGER * wait
                 damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
-                since, due, jump = 0, wait, Jump(V, lower)
+                since, due, jump = 0, wait * NEWTON, V
         state = states.send(jump)
 
 

@@ -155,7 +155,6 @@ class InfimalConvolution(Combination):
             lambda d: np.stack([p.curvature(part) for p, part in zip(parts, d, strict=True)]),
             np.stack([p.diagonal for p in parts]),
             lambda V: np.stack([p.within(part) for p, part in zip(parts, V, strict=True)]),
-            lambda d: np.stack([p.projected(part) for p, part in zip(parts, d, strict=True)]),
         )
 
     @property

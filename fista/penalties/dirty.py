@@ -81,29 +81,27 @@ class DirtyNorm(Penalty):
         sizes, signs = np.abs(W), np.sign(W)
         levels = self._levels(sizes)
         above = sizes > levels * (1 + TIED)
-        tied = (levels > 0) & ~above & (sizes >= levels * (1 - TIED))
-        free = above | (levels > 0)
-        share = np.where(tied, signs, 0.0) / np.maximum(tied.sum(axis=1, keepdims=True), 1)
+        equal = (levels > 0) & ~above & (sizes >= levels * (1 - TIED))
+        tied = np.where(equal, signs, 0.0)
+        share = tied / np.maximum(equal.sum(axis=1, keepdims=True), 1)
         zero = np.zeros_like(W)
 
-        def level(V: Floats) -> Floats:
-            return np.asarray((share * V).sum(axis=1, keepdims=True))
-
         def within(V: Floats) -> Floats:
-            top = np.maximum(level(V), 0.0)
+            top = np.maximum(tangent.level(V), 0.0)
             outer = signs * np.maximum(signs * V, top)
-            inner = np.where(free, np.clip(V, -top, top), 0.0)
-            return np.where(above, outer, np.where(tied, signs * top, inner))
+            inner = np.where(tangent.free, np.clip(V, -top, top), 0.0)
+            return np.where(above, outer, np.where(equal, signs * top, inner))
 
-        return Tangent(
-            free,
+        tangent = Tangent(
+            above | (levels > 0),
             self.rho2 * np.where(above, signs, 0.0)
             + (self.rho1 - self.rho2 * above.sum(axis=1, keepdims=True)) * share,
             lambda d: zero,
             zero,
             within,
-            lambda d: np.where(tied, signs * level(d), np.where(free, d, 0.0)),
+            tied,
         )
+        return tangent
 
 
 def _levels_of_sum(sizes: Floats, most: float, radius: float) -> Floats:

@@ -29,8 +29,8 @@ class Tangent:
         That of the Hessian.
     within : callable
         Points on which that function is still Omega, made of any (a changed sign becomes 0).
-    along : callable, optional
-        The orthogonal projection on the directions that keep the structure. By default all that is free.
+    tied : ndarray, optional
+        Signs, 0 where an entry is not tied: those of a row whose sizes are equal, and stay so.
     """
 
     free: NDArray[np.bool_]
@@ -38,11 +38,20 @@ class Tangent:
     curvature: Callable[[Floats], Floats]
     diagonal: Floats
     within: Callable[[Floats], Floats]
-    along: Callable[[Floats], Floats] | None = None
+    tied: Floats | None = None
 
     def projected(self, d: Floats) -> Floats:
-        """The part of a direction that keeps the structure."""
-        return np.where(self.free, d, 0.0) if self.along is None else self.along(d)
+        """The part of a direction that keeps the structure, which is the orthogonal projection."""
+        free = np.where(self.free, d, 0.0)
+        if self.tied is None:
+            return free
+        return np.where(self.tied == 0, free, self.tied * self.level(d))
+
+    def level(self, d: Floats) -> Floats:
+        """How much the common size of what is tied grows along a direction, a row."""
+        assert self.tied is not None
+        count = np.count_nonzero(self.tied, axis=1, keepdims=True)
+        return np.asarray((self.tied * d).sum(axis=1, keepdims=True) / np.maximum(count, 1))
 
     def times(self, factor: float) -> Tangent:
         """That of ``factor * Omega``."""
@@ -52,5 +61,5 @@ class Tangent:
             lambda d: factor * self.curvature(d),
             factor * self.diagonal,
             self.within,
-            self.along,
+            self.tied,
         )

@@ -1,5 +1,6 @@
 """The dirty model is solved for the sum of its parts, whose norm is known in closed form."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fista import DirtyMTL, MultiTaskRegressor
+from fista.newton import TiedPreconditioner, newton_step
 from fista.penalties import L1, InfimalConvolution, RowL1Linf, Scaled
 from fista.penalties.dirty import DirtyNorm
 from fista.solver import minimize
@@ -176,6 +178,67 @@ def test_states_are_shown_in_parts():
     assert minimize(problem)[0].W.shape == (2, 4, 3)
     again, _ = minimize(problem, state.W)
     assert again.n_iter == 1
+
+
+@pytest.mark.parametrize("per_task", [False, True])
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_a_system_of_entries_and_levels_is_solved_exactly(per_task, levels):
+    """Against the system in coordinates, put together here: an entry each, and one for what is tied of a row.
+
+    Entries of the inverse are below 1 / damping = 10, and the condition number is below 1e4.
+    """
+    rng = np.random.default_rng(4)
+    D, T, damping = 5, 3, 0.1
+    X = rng.standard_normal((12 * T, D))
+    tasks = np.arange(12 * T) % T
+    y = rng.standard_normal(12 * T) if per_task else rng.standard_normal((12 * T, T))
+    model = DirtyMTL(1.5, 1.0, fit_intercept=True)
+    data = model._read(X, y, **({"tasks": tasks} if per_task else {}))
+    problem = replace(model._centred_problem(data)[0], penalty=DirtyNorm(1.5, 1.0))  # ties the second largest
+    W = np.zeros((D, T))
+    W[0], W[1] = [[2.0, -1.0, 0.5], [1.0, -1.0, 1.0], [3.0, 1.0, -1.0]][levels], [0.3, -0.7, 0.7]
+    W[3] = [0.0, 2.0, 1.0]
+    tangent = problem.penalty.tangent(W)
+
+    grams = []
+    for t in range(T):
+        Xt = X[tasks == t] if per_task else X
+        Xt = Xt - Xt.mean(axis=0)
+        grams.append(2 * Xt.T @ Xt + damping * np.eye(D))
+    columns = []
+    for d in range(D):
+        tied = [t for t in range(T) if tangent.tied[d, t]]
+        for group in [tied] * bool(tied) + [[t] for t in range(T) if W[d].any() and t not in tied]:
+            columns.append(np.zeros((D, T)))
+            columns[-1][d, group] = np.sign(W[d, group]) if group is tied else 1.0
+    basis = np.array(columns)
+    images = np.stack([np.einsum("tde,ket->kdt", np.array(grams), basis)])[0]
+    system = np.einsum("kdt,ldt->kl", basis, images)
+    c = rng.standard_normal(len(basis))
+    d = np.einsum("k,kdt->dt", c, basis)
+    sizes = np.square(basis).sum(axis=(1, 2))
+    right = np.einsum("k,kdt->dt", system @ c / sizes, basis)  # the projection of the image of d
+    np.testing.assert_allclose(TiedPreconditioner(problem, tangent, damping)(right), d, atol=1e-10)
+
+
+def test_with_the_right_structure_one_step_solves_it():
+    """From all sizes a tenth too small; the damping of 1e-10 leaves that, times a condition number of 1e3.
+
+    What is solved to a gap of g has coefficients to sqrt(2 g / mu), with mu = 2 x 5 the least eigenvalue.
+    """
+    rng = np.random.default_rng(5)
+    X, noise = rng.standard_normal((60, 6)), rng.standard_normal((60, 4))
+    Y = X @ rng.integers(-2, 3, (6, 4)) + noise
+    model = DirtyMTL(40.0, 25.0, fit_intercept=False, tol=1e-14, max_iter=10**5).fit(X, Y)
+    assert np.linalg.eigvalsh(X.T @ X)[0] > 5
+    W, problem = model.coef_.T, model._problem(model._read(X, Y))
+    problem = replace(problem, penalty=problem.penalty.as_one)
+    tied = problem.penalty.tangent(W).tied != 0
+    assert np.count_nonzero(tied) > np.count_nonzero(tied.any(axis=1)) > 1
+    V, lower, _ = newton_step(problem, 0.9 * W, problem.image(0.9 * W), 1e-10)
+    assert lower
+    error = np.sqrt(2 * model.certificate_.gap / 10)
+    np.testing.assert_allclose(V, W, rtol=0, atol=1e-7 * np.abs(W).max() + error)
 
 
 def test_newton_steps_that_lead_nowhere_do_not_take_the_momentum_for_good():

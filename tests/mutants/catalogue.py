@@ -448,6 +448,13 @@ MUTANTS = (
         Tests(NO_HIGHER),
     ),
     Mutant(
+        "what is tied is eliminated as if the rest did not answer",
+        "fista/newton.py",
+        "* sign - cross.T @ cross",
+        "* sign",
+        Tests("tests/fista/test_dirty.py::test_a_system_of_entries_and_levels_is_solved_exactly"),
+    ),
+    Mutant(
         "a step that is too long for one task is shortened in all",
         "fista/solver.py",
         "            L = np.where(needed > L, np.minimum(1.5 * needed, highest), L)\n",
@@ -455,11 +462,11 @@ MUTANTS = (
         Tests("tests/fista/test_solver.py::test_steps_are_searched_task_by_task"),
     ),
     Mutant(
-        "a Newton step of one task takes the momentum of all",
+        "the momentum goes on from where it was before a Newton step",
         "fista/solver.py",
-        "t = np.where(moved, 1.0, t)",
-        "t = 1.0",
-        Tests("tests/fista/test_newton.py::test_a_jump_leaves_other_tasks_as_they_were"),
+        "Z, image_Z = W + ahead, image_W + image_ahead",
+        "pass",
+        Tests("tests/fista/test_newton.py::test_a_jump_takes_the_momentum_along"),
     ),
     Mutant(
         "a Newton step up the slope of the penalty",
