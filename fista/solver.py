@@ -64,7 +64,7 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Floats | None]:
     jump = yield State(n_iter, W, image_W, problem.coordinate_lipschitz)
     largest, exact = problem.lipschitz  # which takes time: not before it is known that a step is needed
     kept = problem.separable
-    some, every = (np.any, np.all) if kept else (bool, bool)
+    some, every, most = (np.any, np.all, np.max) if kept else (bool, bool, float)
     highest: Scalars = largest if exact else np.inf
     L = largest if kept else largest / 4
     while True:
@@ -84,8 +84,8 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Floats | None]:
         # Restart where the momentum points uphill: <d, V - W> < 0.
         step = V - W
         onward = inner(d, step) >= 0.0
-        shrink = 1.0 - 1.0 / (16.0 + 4.0 * np.max(t)) if every(onward) else 0.7
-        L_next = L if kept else np.maximum(shrink * L, largest / 50)
+        shrink = 1.0 - 1.0 / (16.0 + 4.0 * most(t)) if every(onward) else 0.7
+        L_next = L if kept else max(shrink * L, largest / 50)
         t_next = 0.5 + np.sqrt(0.25 + (L_next / L) * t * t)
         momentum = onward * ((t - 1.0) / t_next)
         t = 1.0 + onward * (t_next - 1.0)
