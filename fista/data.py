@@ -123,8 +123,10 @@ def canonical(X: Any) -> Any:
 
 def refuse_underflow(name: str, X: Any) -> None:
     """A column so small that its squares vanish would count as zero."""
-    ends = [end if isinstance(end, np.ndarray) else end.todense() for end in (X.min(axis=0), X.max(axis=0))]
-    sizes = np.maximum(-np.asarray(ends[0]), ends[1]).ravel()
+    if isinstance(X, np.ndarray):  # without a copy
+        sizes = np.maximum(-X.min(axis=0), X.max(axis=0))
+    else:
+        sizes = abs(X).max(axis=0).toarray().ravel()
     if np.any((sizes > 0) & (sizes < SMALLEST)):
         raise ValueError(
             f"{name}: found a column of values below {SMALLEST:g}, whose squares underflow; expected larger "

@@ -32,14 +32,14 @@ from fista.losses import (
 )
 from fista.penalties import Penalty
 from fista.problem import Problem
-from fista.working_sets import Inner, next_aim
+from fista.working_sets import Inner, first_size, next_aim
 
 __all__ = ["applicable", "solve", "suit"]
 
 Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
 FIRST = 16  # features of a task in its first working set
-CACHE = 1_000_000  # entries of the Gram matrices that are iterated on together, 8 MB
+CACHE = 1_000_000  # entries that an iteration on some tasks together goes through, 8 MB
 
 
 def suit(penalty: Penalty, shape: tuple[int, int], graph: Graph | None) -> bool:
@@ -64,17 +64,20 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     ``inner(problem, start, tol, max_iter)`` solves some tasks on few features; their iterations count once.
     """
     D, T = problem.loss.shape
-    sparse = any(not block.dense for block in problem.loss.blocks.values())
-    source = (_Columns if sparse else _Grams)(problem.loss)
+    source = _source(problem.loss)
     W, n_iter, aim = start.copy(), 0, 0.0
+    W[:, problem.polar(problem.descent_at_zero()) <= 1] = 0.0  # the solution, whose gap no aim is to hide
     size, last = np.zeros(T, dtype=np.intp), np.full(T, np.inf)
+    polars = problem.penalty.entry_polars(problem.descent_at_zero())  # type: ignore[attr-defined]
+    least = np.where(W.any(axis=0), 0, first_size(polars))
     while True:
-        image = problem.image(W)
+        image = problem.image(W) if W.any() else np.zeros((D, T))
         if n_iter >= max_iter - 1 or seems_solved(problem, W, image, n_iter, tol):
             return W, n_iter
         polars, gaps, gap = entry_polars(problem, W, image)
         used = W != 0
-        size, last = _sizes(used.sum(axis=0), size, gaps > 0.5 * last), gaps
+        size, last = np.maximum(_sizes(used.sum(axis=0), size, gaps > 0.5 * last), least), gaps
+        least[:] = 0
         size[4 * size >= 3 * D] = D  # else selecting costs more than it saves
         if source.too_wide(int(size.max())):  # then by the features of all tasks
             W, others = working_sets.solve(problem, W, tol, max_iter - n_iter, inner)
@@ -90,7 +93,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
             W[entries, tasks] = state.W  # all that was used before is among the entries
             spent = max(spent, state.n_iter)
         n_iter += spent
-        # A gap of entries that are in no set, of a task without targets or of rounding: all of them go on.
+        # A gap of rounding: all of them go on.
         if np.array_equal(W, before):
             return W, n_iter
 
@@ -185,10 +188,21 @@ def _restrict(part: StackedRows, loss: QuadraticLoss, entries: Positions, tasks:
     part.centering = Centering(taken(means.features), means.targets[tasks], means.fit_intercept)
 
 
-def _column(loss: QuadraticLoss) -> int:
+def _mean_column(loss: QuadraticLoss) -> int:
     """The entries that are stored of a column of the rows of a task, on average."""
     D, T = loss.shape
     return sum(block.cost for block in loss.blocks.values()) // (D * T)
+
+
+def _better_shared(loss: QuadraticLoss, width: int) -> bool:
+    """Whether one product with all rows, which serves all tasks, is cheaper than one a task of that width."""
+    return all(block.shared_gram for block in loss.blocks.values()) and 4 * width > loss.shape[0]
+
+
+def _source(loss: QuadraticLoss) -> _Grams | _Columns:
+    """Columns of sparse rows; but Gram matrices, where those of the whole are at hand."""
+    sparse = any(not block.dense for block in loss.blocks.values())
+    return _Columns(loss) if sparse and isinstance(loss, OperatorLoss) else _Grams(loss)
 
 
 class _Grams:
@@ -203,8 +217,13 @@ class _Grams:
         return size**2
 
     def too_wide(self, width: int) -> bool:
-        """Whether Gram matrices of that width take too much memory, or much longer than the rows."""
-        return width**2 > GRAM_LIMIT or (bool(self.loss.blocks) and width > 4 * _column(self.loss))
+        """Whether Gram matrices of that width take too much memory, or longer than rows of all features."""
+        if width**2 > GRAM_LIMIT:
+            return True
+        if isinstance(self.loss, GramLoss):
+            return False
+        rows = 2 * self.loss.shape[0] * _mean_column(self.loss)
+        return width**2 > rows or _better_shared(self.loss, width)
 
     def loss_on(self, entries: Positions, tasks: Positions) -> EntryLoss:
         gram = np.stack([self.of(int(t), features) for t, features in zip(tasks, entries.T, strict=True)])
@@ -238,11 +257,11 @@ class _Columns:
 
     def memory(self, size: Positions) -> Positions:
         """Entries that an iteration goes through, a task."""
-        return size * (_column(self.loss) + 1)
+        return size * (_mean_column(self.loss) + 1)
 
     def too_wide(self, width: int) -> bool:
-        """Columns take no more than the design does."""
-        return False
+        """Columns of its own take a task no longer than its rows do."""
+        return _better_shared(self.loss, width)
 
     def loss_on(self, entries: Positions, tasks: Positions) -> SparseEntryLoss:
         return SparseEntryLoss(self.loss, entries, tasks, *self.of(entries, tasks))

@@ -196,19 +196,14 @@ def _solve_as_one(
     callback: Callable[[State], object] | None,
 ) -> tuple[State, Certificate]:
     """Solve for the sum of the parts, and split it: they cost what the penalty of the sum says."""
-    seen: list[State] = []
 
-    def show(state: State) -> None:
-        seen[:] = [state._replace(W=penalty.split(state.W))]
-        if callback is not None:
-            callback(seen[0])
+    def parts(state: State) -> State:
+        return state._replace(W=penalty.split(state.W))
 
     start = None if start is None else problem.total(start)
-    whole = replace(problem, penalty=penalty)
-    state, certificate = solve(whole, start, tol, max_iter, callback and show)
-    if callback is None:
-        show(state)
-    return seen[0], certificate
+    show = None if callback is None else lambda state: callback(parts(state))
+    state, certificate = solve(replace(problem, penalty=penalty), start, tol, max_iter, show)
+    return parts(state), certificate
 
 
 def _on_few_features(problem: Problem, start: Floats, tol: float, max_iter: int) -> State:

@@ -25,10 +25,10 @@ from fista.certificate import row_polars, seems_solved
 from fista.losses import OperatorLoss
 from fista.problem import Problem
 
-__all__ = ["Inner", "applicable", "next_aim", "solve"]
+__all__ = ["Inner", "applicable", "first_size", "next_aim", "solve"]
 
 Floats = NDArray[np.float64]
-FIRST = 64  # features of the first working set
+FIRST = 64  # features of the first working set, at least
 LEFT = (0.1, 0.03)  # of the gap over all features, what is left open on a working set: at first, and later
 
 Inner = Callable[[Problem, Floats, float, int], Any]
@@ -49,8 +49,10 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     D = problem.loss.shape[0]
     kept = np.arange(D)  # the features of `current`
     current, W, size, last, aim, n_iter = problem, start, 0, np.inf, 0.0, 0
+    polars = problem.penalty.row_polars(problem.descent_at_zero())  # type: ignore[attr-defined]
+    least = 0 if W.any() else first_size(polars)
     while True:
-        image = current.image(W)
+        image = current.image(W) if W.any() else np.zeros(current.loss.shape)
         if n_iter >= max_iter - 1 or seems_solved(current, W, image, n_iter, tol):
             return _embedded(W, kept, D), n_iter
         polars, most, relative_gap = row_polars(current, W, image)
@@ -61,13 +63,22 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         used = _used(W)
         # Twice as many where the last ones were all taken up or did not help; else hardly more than are used.
         grows = used.sum() > 0.8 * size or relative_gap > 0.5 * last
-        size, last = max(int(1.25 * used.sum()) + FIRST, 2 * size if grows else 0), relative_gap
+        size, last = max(int(1.25 * used.sum()) + FIRST, 2 * size if grows else 0, least), relative_gap
+        least = 0
         size = size if 4 * size < 3 * len(kept) else len(kept)  # else selecting costs more than it saves
         rows = np.sort(np.argsort(np.where(used, np.inf, polars))[len(kept) - size :])
         aim = next_aim(relative_gap, aim, tol)
         state = inner(current.on_rows(rows), W[..., rows, :], aim, max_iter - n_iter - 1)
         n_iter += state.n_iter
         W = _embedded(state.W, rows, len(kept))
+
+
+def first_size(polars: Floats) -> Any:
+    """Of a working set before anything is in use, by the polars at zero; along the first axis.
+
+    As many as would be in use were the columns orthogonal; not most of them, of which more is known later.
+    """
+    return np.minimum(np.count_nonzero(polars > 1, axis=0), len(polars) // 32)
 
 
 def next_aim(gap: float, aim: float, tol: float) -> float:

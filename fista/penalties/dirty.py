@@ -38,8 +38,9 @@ class DirtyNorm(Penalty):
 
     def _levels(self, sizes: Floats) -> Floats:
         """Of P, D x 1."""
-        k = ceil(self.rho1 / self.rho2)
-        if k > sizes.shape[1]:
+        T = sizes.shape[1]
+        k = max(ceil(min(self.rho1 / self.rho2, T + 1)), 1)  # of weights of any size
+        if k > T:
             return np.zeros((len(sizes), 1))
         return np.asarray(-np.partition(-sizes, k - 1, axis=1)[:, k - 1 : k])
 
@@ -58,7 +59,7 @@ class DirtyNorm(Penalty):
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         # Moreau: V less its projection on the rows g with sum |g| <= rho1 and max |g| <= rho2 (times the
         # step), which is min(max(|V| - level, 0), rho2) with the signs of V.
-        sizes = np.abs(V)
+        sizes = np.abs(V, dtype=np.float64)
         radius, most = float(step) * self.rho1, float(step) * self.rho2
         levels = l1_levels(sizes, radius)
         both = sizes.max(axis=1) - levels[:, 0] > most
@@ -71,7 +72,8 @@ class DirtyNorm(Penalty):
 
     def row_polars(self, G: Floats) -> Floats:
         sizes = np.abs(G)
-        return np.asarray(np.maximum(sizes.sum(axis=1) / self.rho1, sizes.max(axis=1) / self.rho2))
+        with np.errstate(over="ignore"):  # of tiny weights it is inf
+            return np.asarray(np.maximum(sizes.sum(axis=1) / self.rho1, sizes.max(axis=1) / self.rho2))
 
     def on_rows(self, rows: NDArray[Any]) -> DirtyNorm:
         return self

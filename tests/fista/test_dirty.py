@@ -139,6 +139,26 @@ def test_a_way_that_costs_nothing_takes_no_time():
     assert model.certificate_.converged
 
 
+@pytest.mark.parametrize("weights", [(1e10, 1e-300), (1.0, 5e-324), (1e-300, 1e100), (5e-324, 1e10)])
+def test_weights_of_any_size(weights):
+    """The quotient of the two is inf or 0; next to such a weight the other does not count: least squares."""
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((20, 3)), rng.standard_normal((20, 4))
+    model = DirtyMTL(*weights, tol=1e-12).fit(X, Y)
+    assert model.certificate_.converged
+    residual = Y - X @ np.linalg.lstsq(X, Y, rcond=None)[0]
+    assert model.certificate_.primal == pytest.approx(np.square(residual).sum(), rel=1e-10)
+
+
+def test_a_prox_in_single_precision():
+    """Steps as in double precision, whose result is rounded."""
+    V = np.array([[9.0, -4.0, 1.0], [7.5, 7.25, 7.0]])
+    norm = DirtyNorm(5.0, 3.0)
+    single = norm.prox(V.astype(np.float32), 0.5)
+    assert single.dtype == np.float32
+    np.testing.assert_array_equal(single, norm.prox(V, 0.5).astype(np.float32))
+
+
 def test_only_norms_of_that_kind_are_joined():
     assert isinstance(of_parts(1.0, 2.0).as_one, DirtyNorm)
     for other in (
@@ -239,6 +259,17 @@ def test_with_the_right_structure_one_step_solves_it():
     assert lower
     error = np.sqrt(2 * model.certificate_.gap / 10)
     np.testing.assert_allclose(V, W, rtol=0, atol=1e-7 * np.abs(W).max() + error)
+
+
+def test_the_iterations_on_working_sets_count_whether_they_are_watched_or_not():
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((40, 400))
+    Y = X[:, :3] @ rng.standard_normal((3, 4)) + rng.standard_normal((40, 4))
+    model = DirtyMTL(20.0, 15.0)
+    problem = model._problem(model._read(X, Y))
+    plain, watched = minimize(problem), minimize(problem, callback=lambda state: None)
+    assert plain[0].n_iter == plain[1].n_iter == watched[0].n_iter == watched[1].n_iter > 1
+    np.testing.assert_array_equal(plain[0].W, watched[0].W)
 
 
 def test_newton_steps_that_lead_nowhere_do_not_take_the_momentum_for_good():

@@ -17,7 +17,7 @@ from fista.entry_sets import SparseEntryLoss, _Columns, _Grams, _largest, _sizes
 from fista.losses import GramLoss, OperatorLoss, quadratic_loss
 from fista.penalties import L1, Scaled
 from fista.solver import minimize
-from fista.working_sets import next_aim
+from fista.working_sets import first_size, next_aim
 from tests.fista.brackets import assert_same_coefficients, assert_same_minimum
 
 N, D, T = 40, 320, 3
@@ -223,6 +223,20 @@ def test_a_working_set_grows_where_it_was_taken_up_or_did_not_help():
     np.testing.assert_array_equal(helped_stalled_taken, [141, 216, 216])
 
 
+def test_the_first_working_set_has_what_orthogonal_columns_would_use(made):
+    """Then that is the solution (Tibshirani, 1996): one round. Of more than one in 32 features, so many."""
+    polars = np.zeros((320, 2))
+    polars[:7, 0], polars[:40, 1] = 1.5, 1.5
+    np.testing.assert_array_equal(first_size(polars), [7, 10])
+    assert first_size(polars[:, 0]) == 7
+    rng = np.random.default_rng(0)
+    X = np.linalg.qr(rng.standard_normal((1000, 960)))[0]
+    Y = X[:, :28] @ rng.uniform(1.0, 2.0, (28, 30))
+    problem = problem_of(MTLasso(1.0, 0.0), X, Y, {})
+    assert minimize(problem, tol=1e-8)[1].converged
+    assert [len(entries) for entries, _ in made] == [28]
+
+
 def test_the_next_aim_is_below_the_gap_and_not_below_the_tolerance():
     assert next_aim(1e-2, 0.0, 1e-6) == pytest.approx(1e-3)  # not what was aimed at
     assert next_aim(1e-2, 1e-2, 1e-6) == pytest.approx(3e-4)
@@ -344,6 +358,7 @@ def test_a_warm_start_of_a_task_without_targets_ends(how):
         model.fit(X, np.where(gone, 0.0, y), tasks=tasks)
     assert model.certificate_.converged
     assert not model.coef_[1].any()
+    assert model.n_iter_ == 1  # all others are solved
 
 
 @pytest.mark.parametrize("scale", [0.01, 0.003])
@@ -375,6 +390,58 @@ def test_dense_solutions_take_no_gram_matrices(made):
     assert model.certificate_.converged
     assert (model.coef_ != 0).sum(axis=1).max() > 4 * N
     assert max((len(entries) for entries, _ in made), default=0) <= 4 * N
+
+
+def test_one_long_task_does_not_leave_all_to_the_rows(made):
+    """It uses more features than the others have rows: 29 tasks of 10, and one of 300.
+
+    A Gram matrix of 150 features is half of the rows of a mean task, twenty of 1,000 features.
+    """
+    rng = np.random.default_rng(0)
+    tasks = np.repeat(np.arange(30), [300] + 29 * [10])
+    X, W = (
+        rng.standard_normal((590, 1000)),
+        rng.standard_normal((1000, 30)) * (rng.random((1000, 30)) < 0.002),
+    )
+    W[:60, 0] = 1.0
+    y = np.einsum("nd,nd->n", X, W.T[tasks]) + 0.1 * rng.standard_normal(590)
+    model = at_level(MTLasso(beta=0.0), 0.05, X, y, {"tasks": tasks})
+    assert model.fit(X, y, tasks=tasks).certificate_.converged
+    assert 4 * 20 < (model.coef_[0] != 0).sum() < max(len(entries) for entries, _ in made) <= 200
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_dense_solutions_of_shared_rows_are_left_to_one_product_for_all_tasks(sparse, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, W = rng.standard_normal((400, 600)), rng.standard_normal((600, 20))
+    X = X * (rng.random(X.shape) < 0.3) if sparse else X[:100]
+    Y = X @ W + rng.standard_normal((len(X), 20))
+    widths = []
+    for source in (_Grams, _Columns):
+        loss_on = source.loss_on
+
+        def seen(self, entries, tasks, loss_on=loss_on):
+            widths.append(len(entries))
+            return loss_on(self, entries, tasks)
+
+        monkeypatch.setattr(source, "loss_on", seen)
+    X = sp.csr_array(X) if sparse else X
+    model = at_level(MTLasso(beta=5.0), 1e-3, X, Y, {})
+    assert model.fit(X, Y).certificate_.converged
+    assert (model.coef_ != 0).sum(axis=1).max() > 150
+    assert max(widths, default=0) <= 150
+
+
+def test_gram_matrices_that_are_at_hand_are_used_of_sparse_rows(made):
+    rng = np.random.default_rng(0)
+    X, tasks = rng.standard_normal((6000, 80)) * (rng.random((6000, 80)) < 0.7), np.arange(6000) % 40
+    y = X[:, :4].sum(axis=1) + rng.standard_normal(6000)
+    model = at_level(MTLasso(beta=0.0), 0.1, sp.csr_array(X), y, {"tasks": tasks})
+    problem = problem_of(model, sp.csr_array(X), y, {"tasks": tasks})
+    assert isinstance(problem.loss, GramLoss)
+    assert entry_sets.applicable(problem)
+    assert minimize(problem)[1].converged
+    assert made
 
 
 @DESIGNS
