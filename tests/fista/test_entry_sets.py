@@ -230,11 +230,11 @@ def test_the_first_working_set_has_what_orthogonal_columns_would_use(made):
     np.testing.assert_array_equal(first_size(polars), [7, 10])
     assert first_size(polars[:, 0]) == 7
     rng = np.random.default_rng(0)
-    X = np.linalg.qr(rng.standard_normal((1000, 960)))[0]
-    Y = X[:, :28] @ rng.uniform(1.0, 2.0, (28, 30))
-    problem = problem_of(MTLasso(1.0, 0.0), X, Y, {})
+    X = np.concatenate([np.linalg.qr(rng.standard_normal((700, 640)))[0] for _ in range(3)])
+    y, data = X[:, :19] @ rng.uniform(1.0, 2.0, 19), {"tasks": np.repeat(np.arange(3), 700)}
+    problem = problem_of(MTLasso(1.0, 0.0), X, y, data)
     assert minimize(problem, tol=1e-8)[1].converged
-    assert [len(entries) for entries, _ in made] == [28]
+    assert [len(entries) for entries, _ in made] == [19]
 
 
 def test_the_next_aim_is_below_the_gap_and_not_below_the_tolerance():

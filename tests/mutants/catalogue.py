@@ -71,7 +71,7 @@ MUTANTS = (
     Mutant(
         "Algorithm 1 (b): L doubles in every iteration, without a test",
         "fista/solver.py",
-        "L_next = L if kept else np.maximum(shrink * L, largest / 50)",
+        "L_next = L if kept else max(shrink * L, largest / 50)",
         "L_next = 2.0 * L",
         Tests(COUNT),
     ),
@@ -750,9 +750,23 @@ MUTANTS = (
     Mutant(
         "the level of the dirty model is one entry too low",
         "fista/penalties/dirty.py",
-        "k = ceil(self.rho1 / self.rho2)",
-        "k = ceil(self.rho1 / self.rho2) + 1",
+        "k = max(ceil(min(self.rho1 / self.rho2, T + 1)), 1)",
+        "k = ceil(min(self.rho1 / self.rho2, T + 1)) + 1",
         Tests("tests/fista/test_dirty.py::test_the_value_is_the_least_cost_of_two_parts"),
+    ),
+    Mutant(
+        "sparse rows are gone through where their Gram matrices are at hand",
+        "fista/entry_sets.py",
+        "sparse and isinstance(loss, OperatorLoss)",
+        "sparse",
+        Tests("tests/fista/test_entry_sets.py::test_gram_matrices_that_are_at_hand_are_used_of_sparse_rows"),
+    ),
+    Mutant(
+        "one long task leaves all to the rows",
+        "fista/entry_sets.py",
+        "width**2 > rows or",
+        "width > 4 * _mean_column(self.loss) or",
+        Tests("tests/fista/test_entry_sets.py::test_one_long_task_does_not_leave_all_to_the_rows"),
     ),
     Mutant(
         "the prox of the dirty model takes the level of P alone",
