@@ -38,14 +38,15 @@ __all__ = ["applicable", "solve", "suit"]
 
 Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
-FIRST = 16  # features of a task in its first working set
+FIRST = 16  # features of a task in its first working set, at least
 CACHE = 1_000_000  # entries that an iteration on some tasks together goes through, 8 MB
 
 
 def suit(penalty: Penalty, shape: tuple[int, int], graph: Graph | None) -> bool:
     """Whether tasks are to be solved so."""
     D, T = shape
-    by_entries = penalty.separable and hasattr(penalty, "entry_polars") and hasattr(penalty, "on_tasks")
+    told_apart = all(hasattr(penalty, f) for f in ("entry_polars", "on_tasks", "row_polars", "on_rows"))
+    by_entries = penalty.separable and told_apart and not hasattr(penalty, "conjugate")
     large = D > 4 * FIRST and 4 * D * D * T > CACHE
     coupled = graph is not None and graph.weight.any()
     return by_entries and large and not coupled and not penalty.unpenalised(T).any()
@@ -93,7 +94,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
             W[entries, tasks] = state.W  # all that was used before is among the entries
             spent = max(spent, state.n_iter)
         n_iter += spent
-        # A gap of rounding: all of them go on.
+        # A gap of rounding; or under a ridge, of so many entries that a few hold too little of it: all go on.
         if np.array_equal(W, before):
             return W, n_iter
 
@@ -260,7 +261,7 @@ class _Columns:
         return size * (_mean_column(self.loss) + 1)
 
     def too_wide(self, width: int) -> bool:
-        """Columns of its own take a task no longer than its rows do."""
+        """Rows of its own take a task no less than some of their columns."""
         return _better_shared(self.loss, width)
 
     def loss_on(self, entries: Positions, tasks: Positions) -> SparseEntryLoss:

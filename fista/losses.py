@@ -255,7 +255,7 @@ def gram_product(gram: Floats, W: Floats) -> Floats:
     """
     if gram.ndim == 3:
         return np.asarray(np.matmul(gram, W.T[:, :, None])[:, :, 0].T)
-    if W.size > SMALL and 4 * len(used := np.flatnonzero(W.any(axis=1))) < 3 * len(W):
+    if W.size > SMALL and 2 * len(used := np.flatnonzero(W.any(axis=1))) < len(W):
         gram, W = gram[used], W[used]
     return np.asarray((W.T @ gram).T)
 

@@ -64,8 +64,8 @@ def _direction(
     assert isinstance(loss, GramLoss)
     largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + problem.other_diagonal
     proximal = damping * np.where(largest > 0, largest, 1.0)
-    preconditioner = Preconditioner if tangent.tied is None else TiedPreconditioner
-    inverse = preconditioner(problem, tangent, proximal)
+    one_by_one = tangent.tied is None or problem.penalty.n_parts > 1
+    inverse = (Preconditioner if one_by_one else TiedPreconditioner)(problem, tangent, proximal)
     inner = problem.inner
     residual = tangent.projected(problem.loss.linear - image - tangent.gradient)
     found = np.zeros_like(W)
@@ -139,7 +139,7 @@ class TiedPreconditioner:
             own = np.flatnonzero(tangent.free[:, t] & (signs[:, t] == 0))
             sign = signs[tied, t]
             factor = _cholesky(gram[np.ix_(own, own)], diagonal[own, t])
-            cross = _forward(factor, gram[np.ix_(own, tied)] * sign)
+            cross = _substituted(factor, gram[np.ix_(own, tied)] * sign)
             left = sign[:, None] * gram[np.ix_(tied, tied)] * sign - cross.T @ cross
             np.einsum("dd->d", left)[:] += diagonal[tied, t]
             levels[np.ix_(tied, tied)] += left
@@ -150,18 +150,18 @@ class TiedPreconditioner:
     def __call__(self, R: Floats) -> Floats:
         right, level, found, halves = np.zeros(len(R)), np.zeros(len(R)), np.zeros_like(R), []
         for t, (own, tied, sign, factor, cross) in enumerate(self.tasks):
-            halves.append(_forward(factor, R[own, t]))
+            halves.append(_substituted(factor, R[own, t]))
             right[tied] += sign * R[tied, t] - cross.T @ halves[t]
         if len(self.used):
             level[self.used] = dpotrs(self.factor, right[self.used], lower=1)[0]
         for t, (own, tied, sign, factor, cross) in enumerate(self.tasks):
             found[tied, t] = sign * level[tied]
-            found[own, t] = _forward(factor, halves[t] - cross @ level[tied], transposed=1)
+            found[own, t] = _substituted(factor, halves[t] - cross @ level[tied], transposed=1)
         return found
 
 
-def _forward(factor: Floats, right: Floats, transposed: int = 0) -> Floats:
-    """L x = b of a lower factor, or L' x = b."""
+def _substituted(factor: Floats, right: Floats, transposed: int = 0) -> Floats:
+    """The x with L x = b of a lower factor, or with L' x = b."""
     return np.asarray(dtrtrs(factor, right, lower=1, trans=transposed)[0]) if right.size else right
 
 
@@ -169,7 +169,10 @@ def _cholesky(gram: Floats, diagonal: Floats) -> Floats:
     """The lower factor of gram + diag(diagonal), of its diagonal alone should rounding make it indefinite."""
     np.einsum("dd->d", gram)[:] += diagonal
     factor, failed = dpotrf(gram, lower=1, clean=0)
-    return np.diag(np.sqrt(np.diagonal(gram))) if failed else factor
+    if not failed:
+        return np.asarray(factor)
+    diagonal = np.diagonal(gram)
+    return np.diag(np.sqrt(np.where(diagonal > 0, diagonal, 1.0)))
 
 
 def _lower(

@@ -119,7 +119,7 @@ def with_newton(problem: Problem, start: Floats) -> Iterator[State]:
                 V, lower, products = newton.newton_step(problem, state.W, state.image, damping)
                 wait = 1.0 if np.any(lower & (damping > least)) else LONGER * wait
                 damping = np.clip(np.where(lower, 0.1, 10.0) * damping, least, most)
-                since, due, jump = 0, wait * NEWTON, V
+                since, due, jump = 0, wait * NEWTON, V if np.any(lower) else None
         state = states.send(jump)
 
 

@@ -155,6 +155,7 @@ class InfimalConvolution(Combination):
             lambda d: np.stack([p.curvature(part) for p, part in zip(parts, d, strict=True)]),
             np.stack([p.diagonal for p in parts]),
             lambda V: np.stack([p.within(part) for p, part in zip(parts, V, strict=True)]),
+            None if all(p.tied is None for p in parts) else np.stack([p.ties for p in parts]),
         )
 
     @property

@@ -30,7 +30,7 @@ class Tangent:
     within : callable
         Points on which that function is still Omega, made of any (a changed sign becomes 0).
     tied : ndarray, optional
-        Signs, 0 where an entry is not tied: those of a row whose sizes are equal, and stay so.
+        Signs, 0 where an entry is not tied: those of a row (of one part) whose sizes are equal, and stay so.
     """
 
     free: NDArray[np.bool_]
@@ -50,8 +50,13 @@ class Tangent:
     def level(self, d: Floats) -> Floats:
         """How much the common size of what is tied grows along a direction, a row."""
         assert self.tied is not None
-        count = np.count_nonzero(self.tied, axis=1, keepdims=True)
-        return np.asarray((self.tied * d).sum(axis=1, keepdims=True) / np.maximum(count, 1))
+        count = np.count_nonzero(self.tied, axis=-1, keepdims=True)
+        return np.asarray((self.tied * d).sum(axis=-1, keepdims=True) / np.maximum(count, 1))
+
+    @property
+    def ties(self) -> Floats:
+        """``tied``, of zeros where nothing is."""
+        return np.zeros(self.free.shape) if self.tied is None else self.tied
 
     def times(self, factor: float) -> Tangent:
         """That of ``factor * Omega``."""

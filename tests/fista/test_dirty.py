@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from fista import DirtyMTL, MultiTaskRegressor
 from fista.newton import TiedPreconditioner, newton_step
-from fista.penalties import L1, InfimalConvolution, RowL1Linf, Scaled
+from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, Scaled
 from fista.penalties.dirty import DirtyNorm
 from fista.solver import minimize
 from tests.fista.brackets import assert_same_minimum
@@ -270,6 +270,21 @@ def test_the_iterations_on_working_sets_count_whether_they_are_watched_or_not():
     plain, watched = minimize(problem), minimize(problem, callback=lambda state: None)
     assert plain[0].n_iter == plain[1].n_iter == watched[0].n_iter == watched[1].n_iter > 1
     np.testing.assert_array_equal(plain[0].W, watched[0].W)
+
+
+def test_ties_are_kept_where_the_norm_is_one_of_several_parts():
+    rng = np.random.default_rng(7)
+    W = np.array([[1.0, -1.0, 0.3], [0.0, 0.0, 0.0], [2.0, 1.0, -1.0]])
+    parts = [DirtyNorm(1.5, 1.0), ColumnL21(2.0)]
+    joined = InfimalConvolution(*parts).tangent(np.stack([W, W]))
+    d = rng.standard_normal((2, 3, 3))
+    alone = np.stack([p.tangent(W).projected(e) for p, e in zip(parts, d, strict=True)])
+    np.testing.assert_array_equal(joined.projected(d), alone)
+    assert abs(alone[0][0, 0]) == abs(alone[0][0, 1]) != abs(d[0][0, 0])
+    X = np.cumsum(rng.standard_normal((40, 12)), axis=1)
+    Y = X @ rng.integers(-2, 3, (12, 4)) + rng.standard_normal((40, 4))
+    penalty = Scaled(InfimalConvolution(DirtyNorm(0.02, 0.012), ColumnL21(0.03)), np.abs(X.T @ Y).max())
+    assert MultiTaskRegressor(penalty, tol=1e-8).fit(X, Y).certificate_.converged
 
 
 def test_newton_steps_that_lead_nowhere_do_not_take_the_momentum_for_good():

@@ -521,6 +521,30 @@ def test_where_they_are_not_of_use():
     assert not entry_sets.applicable(problem_of(STLasso([0.0, 1.0, 1.0]), X, y, data))
 
 
+class Without:
+    """An l1 norm without one of its methods."""
+
+    def __init__(self, missing):
+        self.missing, self.norm = missing, L1(1.0)
+
+    def __getattr__(self, name):
+        if name == self.missing:
+            raise AttributeError(name)
+        return getattr(self.norm, name)
+
+
+def test_penalties_that_lack_what_is_needed_are_solved_as_a_whole():
+    assert entry_sets.suit(Without("nothing"), (D, T * 10), None)
+    for missing in ("entry_polars", "on_tasks", "row_polars", "on_rows"):
+        assert not entry_sets.suit(Without(missing), (D, T * 10), None)
+
+    class Shifted(L1):
+        def conjugate(self, G):  # of |w - 1|: its zero is not where the polar says
+            return float(G.sum())
+
+    assert not entry_sets.suit(Shifted(1.0), (D, T * 10), None)
+
+
 def test_gram_matrices_of_tasks_are_not_made_where_parts_will_do():
     X, y, data = wide("per-task", rows=170)
     problem = problem_of(MTLasso(), X, y, data)

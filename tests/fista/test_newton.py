@@ -139,6 +139,8 @@ def test_the_preconditioner_inverts_what_it_says(model, per_task):
 def test_rounding_that_makes_a_gram_matrix_indefinite_leaves_its_diagonal():
     factor = _cholesky(np.array([[4.0, 10.0], [10.0, 8.0]]), np.array([0.0, 1.0]))
     np.testing.assert_array_equal(factor, [[2.0, 0.0], [0.0, 3.0]])
+    factor = _cholesky(np.array([[4.0, 1.0], [1.0, -1e-17]]), np.zeros(2))
+    np.testing.assert_array_equal(factor, [[2.0, 0.0], [0.0, 1.0]])
 
 
 def test_a_jump_takes_the_momentum_along():
