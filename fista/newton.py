@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
+from scipy.sparse.csgraph import connected_components
 
 from fista.losses import GramLoss
 from fista.penalties.tangent import Tangent
@@ -48,8 +49,8 @@ def newton_step(problem: Problem, W: Floats, image: Floats, damping: Scalars) ->
     """W after one step; whether the objective is lower there; and the products that it took.
 
     A task stays where it would not be lower. ``damping`` times the largest diagonal entry of the Hessian (of
-    a task) is added to the diagonal of the system. Of independent tasks it is one number each, and so is the
-    answer.
+    a task) is added to the diagonal of the system; but for the graph, which does not see what all tasks have
+    in common, however large its weight. Of independent tasks it is one number each, and so is the answer.
     """
     tangent = problem.penalty.tangent(W)  # type: ignore[attr-defined]
     direction, products = _direction(problem, image, W, tangent, damping)
@@ -62,7 +63,7 @@ def _direction(
     """The Newton direction on the free entries, by preconditioned conjugate gradients; and their products."""
     loss = problem.loss
     assert isinstance(loss, GramLoss)
-    largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + problem.other_diagonal
+    largest = np.einsum("...dd->...d", loss.gram).max(axis=-1) + 2 * problem.ridge
     proximal = damping * np.where(largest > 0, largest, 1.0)
     one_by_one = tangent.tied is None or problem.penalty.n_parts > 1
     inverse = (Preconditioner if one_by_one else TiedPreconditioner)(problem, tangent, proximal)
@@ -90,7 +91,11 @@ def _direction(
 
 
 class Preconditioner:
-    """The inverse, task by task, of Gram matrices of free entries with the diagonals of all else."""
+    """The inverse, task by task, of Gram matrices of free entries with the diagonals of all else.
+
+    Where edges connect tasks, that of what they have in common is added (`common`): features of all of them
+    together, of which the graph costs next to nothing, while its diagonal may be larger than all else.
+    """
 
     def __init__(self, problem: Problem, tangent: Tangent, proximal: Scalars) -> None:
         loss = problem.loss
@@ -109,6 +114,17 @@ class Preconditioner:
         self.factors = [
             _cholesky(gram[t][np.ix_(rows, rows)], diagonal[rows, t]) for t, rows in enumerate(self.rows)
         ]
+        self.common = []
+        for group in _connected(loss.coupling):
+            system = np.zeros((D, D))
+            for t in np.flatnonzero(group):
+                part = np.ix_(self.rows[t], self.rows[t])
+                system[part] += gram[t][part]
+            U = used & group
+            edges = ((U @ loss.coupling) * U).sum(axis=1)
+            own = (U * (self.joint + 2 * problem.ridge)).sum(axis=1) + edges
+            rows = np.flatnonzero(U.any(axis=1))
+            self.common.append((U, rows, _cholesky(system[np.ix_(rows, rows)], own[rows])))
 
     def __call__(self, R: Floats) -> Floats:
         parts = R.reshape(-1, *self.shape[-2:])
@@ -117,7 +133,20 @@ class Preconditioner:
         for t, (rows, factor) in enumerate(zip(self.rows, self.factors, strict=True)):
             if len(rows):
                 total[rows, t] = dpotrs(factor, right[rows, t], lower=1)[0]
+        for used, rows, factor in self.common:
+            if len(rows):
+                step = dpotrs(factor, (used * right).sum(axis=1)[rows], lower=1)[0]
+                total[rows] += used[rows] * step[:, None]
         return np.asarray((self.shares * (parts - right + self.joint * total)).reshape(self.shape))
+
+
+def _connected(coupling: Floats | None) -> list[NDArray[np.bool_]]:
+    """Which tasks are in each of the groups of several that edges connect."""
+    if coupling is None:
+        return []
+    labels = connected_components(coupling, directed=False)[1]
+    groups = [labels == k for k in range(labels.max() + 1)]
+    return [group for group in groups if group.sum() > 1]
 
 
 class TiedPreconditioner:
