@@ -200,10 +200,18 @@ def _solve_as_one(
     def parts(state: State) -> State:
         return state._replace(W=penalty.split(state.W))
 
+    shown: list[State] = []
+
+    def show(state: State) -> None:
+        shown[:] = [parts(state)]
+        if callback is not None:
+            callback(shown[0])
+
     start = None if start is None else problem.total(start)
-    show = None if callback is None else lambda state: callback(parts(state))
-    state, certificate = solve(replace(problem, penalty=penalty), start, tol, max_iter, show)
-    return parts(state), certificate
+    whole = replace(problem, penalty=penalty)
+    state, certificate = solve(whole, start, tol, max_iter, callback and show)
+    last_seen = bool(shown) and shown[0].n_iter == state.n_iter  # else iterations on working sets were added
+    return shown[0] if last_seen else parts(state), certificate
 
 
 def _on_few_features(problem: Problem, start: Floats, tol: float, max_iter: int) -> State:
