@@ -144,7 +144,7 @@ def _connected(coupling: Floats | None) -> list[NDArray[np.bool_]]:
     """Which tasks are in each of the groups of several that edges connect."""
     if coupling is None:
         return []
-    labels = connected_components(coupling, directed=False)[1]
+    labels = connected_components(coupling != 0, directed=False)[1]  # of any weight
     groups = [labels == k for k in range(labels.max() + 1)]
     return [group for group in groups if group.sum() > 1]
 
