@@ -225,6 +225,9 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     omega = problem.penalty_value(W)
     projection = problem.projection(n_iter)
     scaled_energy = _scaled_energy(problem, G, energy, E, projection)
+    if projection is not None:
+        # The dual point is then computed from W + (1 - s) (M'M)^+ G, 0 <= s <= 2 (`_dual_point`).
+        E = E + gamma * loss.column_norms * (loss.column_norms * np.abs(projection.solve(G))).sum(axis=0)
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
     size = _join(problem, _magnitude(problem, total))
@@ -237,8 +240,6 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
         found, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, refine=refine)
         gap = np.maximum(found, 0.0)
         rounding = gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
-        if projection is not None and problem.has_dual:
-            rounding = rounding + _rounding_of_projected(problem, total, G, scale, projection)
         if problem.independent:
             converged = bool(np.all(gap <= targets + rounding))
         else:
@@ -496,19 +497,6 @@ def _dual_point(
     if loss.graph is not None:
         point["graph"] = -scales[0] * (loss.graph.incidence @ W.T)
     return point
-
-
-def _rounding_of_projected(
-    problem: Problem, W: Floats, G: Floats, scale: Scalars, projection: LeastSquares
-) -> Scalars:
-    """What the projected dual point may be worth less, since it is computed from other coefficients W'.
-
-    M'theta is off by e <= E', so it is scaled by 1 / (1 + polar(e)) at worst, and the derivative of the dual
-    value in that scale is <M'theta, W'>, at most twice <G, W'> in size.
-    """
-    moved = W + (1.0 - np.asarray(scale)) * projection.solve(G)
-    E = gamma_of(problem.loss.n_terms) * problem.loss.column_norms * _magnitude(problem, moved)
-    return 2 * problem.polar_bound(np.broadcast_to(E, G.shape)) * np.abs(problem.inner(G, moved))
 
 
 def _magnitude(problem: Problem, W: Floats) -> Floats:

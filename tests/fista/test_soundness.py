@@ -7,8 +7,10 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from fista import EGMTL, L21MTL, DirtyMTL, MultiTaskRegressor, RobustMTL, STLasso
+from fista import EGMTL, L21MTL, DirtyMTL, MTLasso, MultiTaskRegressor, RobustMTL, STLasso
+from fista.certificate import certify as certificate_of
 from fista.penalties import RowL21
+from fista.solver import minimize
 from verification import certify, verify
 
 rng = np.random.default_rng(0)
@@ -143,3 +145,15 @@ def test_a_free_task_is_not_without_a_gap():
         model = STLasso([1.0, 0.0], max_iter=1, tol=1e-14).fit(X, Y)
     assert np.isfinite(model.certificate_.gap)
     assert "ridge" not in model.certificate_.reason
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.0, 1.0), (1e-300, 0.0), (1e-12, 0.0)])
+def test_rounding_next_to_a_small_weight_is_no_excuse_for_a_gap(alpha, beta):
+    """After so many iterations dual points are projected, and polars of their rounding are divided by it."""
+    model = MTLasso(alpha, beta)
+    problem = model._problem(model._read(X, Y))
+    assert problem.projection(10**6) is not None
+    W = minimize(problem, tol=1e-9)[0].W + 0.05
+    claim = certificate_of(problem, W, tol=1e-6, n_iter=10**6)
+    assert not claim.converged
+    assert claim.rounding < 1e-6 * claim.gap
