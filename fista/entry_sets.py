@@ -6,6 +6,9 @@ largest polar, and its Gram matrix is small: tasks are iterated on side by side 
 in the cache of a processor, and those that are solved are left alone. (Of a sparse design some columns are
 taken instead, which are cheaper than Gram matrices.) Then one gradient over all entries says how far that is
 from the whole, and which features were missing. The certificate is of all features.
+
+Where there are a few hundred features and no solution to begin with, the paths of solutions are followed from
+zero (`fista.homotopy`): on the first working sets, and if these are not enough on all features.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from fista import working_sets
+from fista import homotopy, working_sets
 from fista.certificate import entry_polars, seems_solved
 from fista.graphs import Graph
 from fista.losses import (
@@ -39,6 +42,7 @@ __all__ = ["applicable", "solve", "suit"]
 Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
 FIRST = 16  # features of a task in its first working set, at least
+FOLLOWED = 256  # features, at most, for solutions to be followed
 CACHE = 1_000_000  # entries that an iteration on some tasks together goes through, 8 MB
 
 
@@ -68,6 +72,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     source = _source(problem.loss)
     W, n_iter, aim = start.copy(), 0, 0.0
     W[:, problem.polar(problem.descent_at_zero()) <= 1] = 0.0  # the solution, whose gap no aim is to hide
+    followed = isinstance(source, _Grams) and D <= FOLLOWED and not W.any()
     size, last = np.zeros(T, dtype=np.intp), np.full(T, np.inf)
     polars = problem.penalty.entry_polars(problem.descent_at_zero())  # type: ignore[attr-defined]
     least = np.where(W.any(axis=0), 0, first_size(polars))
@@ -80,7 +85,9 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         size, last = np.maximum(_sizes(used.sum(axis=0), size, gaps > 0.5 * last), least), gaps
         least[:] = 0
         size[4 * size >= 3 * D] = D  # else selecting costs more than it saves
-        if source.too_wide(int(size.max())):  # then by the features of all tasks
+        if followed:
+            size[used.any(axis=0)] = D  # a path that begins again should be the last
+        elif source.too_wide(int(size.max())):  # then by the features of all tasks
             W, others = working_sets.solve(problem, W, tol, max_iter - n_iter, inner)
             return W, n_iter + others
         ranked = _largest(np.where(used, np.inf, polars), int(size.max()))
@@ -90,9 +97,12 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
             entries = np.sort(ranked[len(ranked) - size[tasks].max() :, tasks], axis=0)
             loss = source.loss_on(entries, tasks)
             part = replace(problem, loss=loss, penalty=problem.penalty.on_tasks(tasks))  # type: ignore[attr-defined]
-            state = inner(part, W[entries, tasks], aim, max_iter - n_iter - 1)
+            V, steps, left = W[entries, tasks], 0, max_iter - n_iter - 1
+            if followed:
+                V, steps = homotopy.follow(part, V, left - 1)
+            state = inner(part, V, aim, left - steps)
             W[entries, tasks] = state.W  # all that was used before is among the entries
-            spent = max(spent, state.n_iter)
+            spent = max(spent, steps + state.n_iter)
         n_iter += spent
         # A gap of rounding; or under a ridge, of so many entries that a few hold too little of it: all go on.
         if np.array_equal(W, before):
@@ -233,6 +243,9 @@ class _Grams:
     def of(self, task: int, features: Positions) -> Floats:
         D, T = self.loss.shape
         before, known = self.known.get(task, (np.empty(0, dtype=np.intp), np.empty((0, 0))))
+        before = before[
+            : len(before) if 2 * len(before) > len(features) else 0
+        ]  # few are not worth the search
         place = np.full(D, -1)
         place[before] = np.arange(len(before))
         place = place[features]

@@ -775,6 +775,23 @@ MUTANTS = (
         "        if False:\n",
         Tests("tests/fista/test_dirty.py::test_the_prox_and_what_it_takes_off_are_in_balance"),
     ),
+    Mutant(
+        "steps know nothing of what connected tasks have in common",
+        "fista/newton.py",
+        "for group in _connected(loss.coupling):",
+        "for group in _connected(None):",
+        Tests("tests/fista/test_newton.py::test_the_preconditioner_inverts_what_it_says"),
+    ),
+    Mutant(
+        "steps are damped as much as a graph is strong",
+        "fista/newton.py",
+        "max(axis=-1) + 2 * problem.ridge",
+        "max(axis=-1) + np.max(problem.other_diagonal)",
+        Tests(
+            "tests/fista/test_newton.py::"
+            "test_a_graph_of_any_weight_does_not_slow_down_what_tasks_have_in_common"
+        ),
+    ),
     # -- working sets ------------------------------------------------------------------------------------
     Mutant(
         "the Gram matrix of one task is taken for that of another",
@@ -796,6 +813,41 @@ MUTANTS = (
         "alike = np.array_equal(positions, np.arange(first, first + len(positions)))",
         "alike = int(positions[-1]) - first + 1 == len(positions)",
         Tests("tests/fista/test_entry_sets.py::test_rows_in_any_order_are_taken_in_that_order"),
+    ),
+    Mutant(
+        "entries never fall out of use along a path",
+        "fista/homotopy.py",
+        "-np.sign(self.pull) * dw, self.taken",
+        "0 * dw, self.taken",
+        Tests("tests/fista/test_homotopy.py::test_the_end_of_a_path_is_optimal"),
+    ),
+    Mutant(
+        "a path forgets the ridge",
+        "fista/homotopy.py",
+        "entries] += self.ridge",
+        "entries] += 0.0",
+        Tests("tests/fista/test_homotopy.py::test_the_end_of_a_path_is_optimal"),
+    ),
+    Mutant(
+        "the end of a path is taken, however bad",
+        "fista/homotopy.py",
+        "np.where(better, V, W)",
+        "V",
+        Tests("tests/fista/test_homotopy.py::test_no_answer_is_worse_than_what_there_was"),
+    ),
+    Mutant(
+        "columns that depend on each other come into use",
+        "fista/homotopy.py",
+        "rest > INDEPENDENT * square",
+        "rest > -np.inf",
+        Tests("tests/fista/test_homotopy.py::test_equal_columns_do_not_end_a_path"),
+    ),
+    Mutant(
+        "paths begin again at zero where a solution is near",
+        "fista/entry_sets.py",
+        "D <= FOLLOWED and not W.any()",
+        "D <= FOLLOWED",
+        Tests("tests/fista/test_homotopy.py::test_fits_from_zero_follow_paths_and_others_do_not"),
     ),
     # -- exact proofs ------------------------------------------------------------------------------------
     Mutant(
