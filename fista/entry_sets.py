@@ -49,7 +49,9 @@ CACHE = 1_000_000  # entries that an iteration on some tasks together goes throu
 def suit(penalty: Penalty, shape: tuple[int, int], graph: Graph | None) -> bool:
     """Whether tasks are to be solved so."""
     D, T = shape
-    told_apart = all(hasattr(penalty, f) for f in ("entry_polars", "on_tasks", "row_polars", "on_rows"))
+    told_apart = all(
+        hasattr(penalty, f) for f in ("entry_polars", "entry_weights", "on_tasks", "row_polars", "on_rows")
+    )
     by_entries = penalty.separable and told_apart and not hasattr(penalty, "conjugate")
     large = D > 4 * FIRST and 4 * D * D * T > CACHE
     coupled = graph is not None and graph.weight.any()

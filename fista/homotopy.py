@@ -37,7 +37,7 @@ def follow(problem: Problem, W: Floats, max_steps: int) -> tuple[Floats, int]:
     """
     loss = problem.loss
     assert isinstance(loss, GramLoss)
-    weights = 1.0 / problem.penalty.entry_polars(np.ones(loss.shape))  # type: ignore[attr-defined]
+    weights = problem.penalty.entry_weights(loss.shape)  # type: ignore[attr-defined]
     with np.errstate(all="ignore"):  # what overflows is no better than W
         paths, steps = _Paths(loss.gram, loss.linear.T, weights.T, 2 * problem.ridge), 0
         while steps < min(max_steps, STEPS * loss.shape[0]) and paths.step():

@@ -118,6 +118,9 @@ class QuadraticLoss(Protocol):
     def lipschitz(self) -> tuple[float | Floats, bool]:
         """The largest eigenvalue of M'M (a scalar, or one a task) and whether that is an upper bound."""
 
+    def rows_lipschitz(self) -> tuple[float | Floats, bool]:
+        """The same without the graph."""
+
     def least_squares(self) -> LeastSquares | None:
         """The pseudo-inverse of M'M, where it can be had."""
 
@@ -279,6 +282,14 @@ class GramLoss(StackedRows):
 
     @cached_property
     def _lipschitz(self) -> tuple[float | Floats, bool]:
+        largest, exact = self.rows_lipschitz()
+        return (largest if self.coupling is None else np.max(largest) + self._coupling_norm), exact
+
+    def rows_lipschitz(self) -> tuple[float | Floats, bool]:
+        return self._rows_lipschitz
+
+    @cached_property
+    def _rows_lipschitz(self) -> tuple[float | Floats, bool]:
         D = self.shape[0]
         exact = self.gram.size * D <= DECOMPOSED
         if exact:
@@ -286,8 +297,6 @@ class GramLoss(StackedRows):
         else:
             v = np.random.default_rng(0).standard_normal((*self.gram.shape[:-1], 1))
             largest = largest_eigenvalues(lambda v: self.gram @ v, v)
-        if self.coupling is not None:
-            largest = largest.max() + self._coupling_norm
         # An eigenvalue of a symmetric matrix is computed to within a small multiple of D eps ||G||.
         largest = largest * (1 + 10 * D * EPS)
         return (largest if np.ndim(largest) else float(largest)), exact
@@ -339,14 +348,18 @@ class OperatorLoss(StackedRows):
         return _sum([b.cross_gram(task, left, right, center) for b in self.blocks.values()])
 
     def lipschitz(self) -> tuple[float | Floats, bool]:
-        """An estimate, by a power iteration.
+        """An estimate: that of the rows, and the norm of the graph besides."""
+        return self.rows_lipschitz()[0] + self._coupling_norm, False
 
-        Where the rows are the same for all tasks, one task stands for all, and the graph adds its own norm.
-        """
+    def rows_lipschitz(self) -> tuple[float | Floats, bool]:
+        """An estimate, by a power iteration; where the rows are the same for all tasks, one is enough."""
+        return self._rows_lipschitz, False
+
+    @cached_property
+    def _rows_lipschitz(self) -> float:
         alike = all(b.shared_gram for b in self.blocks.values()) and self.centering.features.shape[1] == 1
         W = np.random.default_rng(0).standard_normal((self.shape[0], 1) if alike else self.shape)
-        estimate = float(largest_eigenvalues(self._rows_hessian if alike else self.hessian, W))
-        return estimate + (self._coupling_norm if alike else 0.0), False
+        return float(largest_eigenvalues(self._rows_hessian, W))
 
     def least_squares(self) -> LeastSquares | None:
         return None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fista.cliques import Cliques
 from fista.losses import LeastSquares, QuadraticLoss
 from fista.null_space import NullSpace
 from fista.penalties import Penalty
@@ -20,6 +21,9 @@ __all__ = ["Problem"]
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
+STRONG = (
+    10.0  # edges, by the Lipschitz constant of all else: with them in the prox, an iteration takes longer
+)
 Scalars = float | Floats  # one number, or one a task where the tasks are independent of each other
 
 
@@ -115,8 +119,9 @@ class Problem:
         return HW + (2 * self.ridge) * total if self.ridge else HW
 
     def gradient(self, W: Floats, image: Floats) -> Floats:
-        """That of the smooth part in W, by its image, D x T."""
-        return image - self.loss.linear
+        """That of the smooth part in W, by its image, D x T; without the edges that are left to `prox`."""
+        slope = image - self.loss.linear
+        return slope if self.implicit is None else slope - W @ self.implicit.coupling
 
     def curvature(self, d: Floats, image_V: Floats, image_Z: Floats) -> Scalars:
         """<d, H d> / ||d||^2: the least L that carries the quadratic bound along d = V - Z.
@@ -126,6 +131,8 @@ class Problem:
         """
         square = self.inner(d, d) + TINY
         product = self.inner(self.total(d), image_V - image_Z)
+        if self.implicit is not None:
+            product = product - float(np.vdot(d, d @ self.implicit.coupling))
         if not self.lipschitz[1]:
             size = np.sqrt(self.inner(image_V, image_V)) + np.sqrt(self.inner(image_Z, image_Z))
             product = product - self.loss.n_terms * EPS * size * np.sqrt(square)
@@ -137,12 +144,32 @@ class Problem:
 
         K parts act on the residual together, which multiplies the largest eigenvalue by K.
         """
-        largest, exact = self.loss.lipschitz()
+        if self.implicit is not None:
+            largest, exact = self.loss.rows_lipschitz()
+            largest = float(np.max(largest)) + self.implicit.norm_of_rest
+        else:
+            largest, exact = self.loss.lipschitz()
         if not self.separable:
             largest = float(np.max(largest))
         L = np.asarray(largest * self.penalty.n_parts + 2 * self.ridge)
         L = np.where(L > 0, L, 1.0)  # where M = 0 any step will do
         return (L if L.ndim else float(L)), exact
+
+    @cached_property
+    def implicit(self) -> Cliques | None:
+        """Edges that the prox takes along instead of the gradient, where they are so strong that it pays."""
+        if self.loss.coupling is None or not hasattr(self.penalty, "entry_weights"):
+            return None
+        cliques = Cliques.of(self.loss.coupling)
+        others = float(np.max(self.loss.rows_lipschitz()[0])) + cliques.norm_of_rest + 2 * self.ridge
+        return cliques if cliques.norm > STRONG * others else None
+
+    def prox(self, V: Floats, step: Scalars) -> Floats:
+        """That of what is not in the gradient: of the penalty, and of edges that are strong."""
+        if self.implicit is None:
+            return self.penalty.prox(V, step)
+        weights = self.penalty.entry_weights(V.shape)  # type: ignore[attr-defined]
+        return self.implicit.prox(V, float(step), weights)
 
     @property
     def other_diagonal(self) -> Scalars:

@@ -129,6 +129,10 @@ class SmoothProblem(Problem):
     def null(self) -> None:
         return None
 
+    @cached_property
+    def implicit(self) -> None:
+        return None
+
     @property
     def _second_derivative(self) -> float:
         return self.loss.phi.curvature

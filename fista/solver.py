@@ -56,7 +56,7 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Floats | None]:
     Tasks side by side keep to one step each, unless it is too long: to try a step again for one of them is to
     try it again for all.
     """
-    prox, inner = problem.penalty.prox, problem.inner
+    prox, inner = problem.prox, problem.inner
     W = Z = start
     image_W = image_Z = problem.image(start)
     t: Scalars = 1.0

@@ -240,10 +240,10 @@ def cases(
     Sparsity weights reach from 1e-4 to 1e4 times lambda_max. Ridge and graph weights start at
     ``10**-max_condition`` times the largest eigenvalue of the data; a ridge ends at ``10**max_condition``
     times that, a graph where it makes the condition number ``10**max_condition``, compared with the
-    smallest positive eigenvalue of the data. Data are scaled by up to 1e-6 or 1e6; with ``zero_weights``
-    any weight may be 0. Unless ``plain``, data come in every form that ``fit`` takes: designs dense or
-    sparse, a few of them `WIDE`; task labels as numbers or strings, with ``task_labels`` that name a task
-    without rows; experts as ``X_expert`` or as a mask.
+    smallest positive eigenvalue of the data of a task, or of all tasks together. Data are scaled by up to
+    1e-6 or 1e6; with ``zero_weights`` any weight may be 0. Unless ``plain``, data come in every form that
+    ``fit`` takes: designs dense or sparse, a few of them `WIDE`; task labels as numbers or strings, with
+    ``task_labels`` that name a task without rows; experts as ``X_expert`` or as a mask.
 
     Parameters
     ----------
@@ -378,7 +378,10 @@ def _weights(
 
 
 def _curvatures(objective: str, parameters: dict[str, Any], data: dict[str, Any]) -> tuple[float, float]:
-    """The smallest positive and the largest eigenvalue of M'M without graph rows, of any task; 1 if none."""
+    """The smallest positive and the largest eigenvalue of M'M without graph rows, of any task; 1 if none.
+
+    Under a graph also those of all tasks together, of which strong edges make one.
+    """
     model = getattr(fista, objective)(**parameters)
     if objective in GRAPH:
         model.set_params(**{GRAPH[objective]: 0.0})
@@ -386,7 +389,10 @@ def _curvatures(objective: str, parameters: dict[str, Any], data: dict[str, Any]
     D, T = loss.shape
     # Nothing couples the tasks: one column of every task's matrix at a time.
     columns = [loss.hessian(np.repeat(unit[:, None], T, axis=1)) for unit in np.eye(D)]
-    values = np.linalg.eigvalsh(np.stack(columns).transpose(2, 0, 1))
+    grams = np.stack(columns).transpose(2, 0, 1)
+    if objective in GRAPH:
+        grams = np.concatenate([grams, grams.sum(axis=0, keepdims=True)])
+    values = np.linalg.eigvalsh(grams)
     # Compared with the columns before centring: what that leaves of a constant is rounding.
     positive = values[values > 1e-12 * float(np.square(loss.column_norms).max())]
     return (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 1.0)

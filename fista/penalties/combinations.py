@@ -419,6 +419,8 @@ class Scaled(Penalty):
             return lambda W: factor * own(W)
         if name == "tangent":
             return lambda W: own(W).times(factor)
+        if name == "entry_weights":
+            return lambda shape: factor * own(shape)
         if name == "conjugate":
             return lambda G, E: factor * own(G / factor, E / factor)
         if name in ("on_rows", "on_tasks"):

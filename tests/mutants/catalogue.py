@@ -792,6 +792,34 @@ MUTANTS = (
             "test_a_graph_of_any_weight_does_not_slow_down_what_tasks_have_in_common"
         ),
     ),
+    Mutant(
+        "tied tasks are drawn to half of what they have in common",
+        "fista/cliques.py",
+        "U = Z + c * m[:, None]",
+        "U = Z + 0.5 * c * m[:, None]",
+        Tests("tests/fista/test_cliques.py::test_the_prox_meets_the_optimality_conditions"),
+    ),
+    Mutant(
+        "edges in the prox are in the gradient, too",
+        "fista/problem.py",
+        "slope if self.implicit is None else slope - W @ self.implicit.coupling",
+        "slope",
+        Tests("tests/fista/test_cliques.py::test_the_answer_is_that_of_edges_in_the_gradient"),
+    ),
+    Mutant(
+        "tasks that some edges connect count as all tied",
+        "fista/cliques.py",
+        "if n > 1 and least > 0:",
+        "if n > 1:",
+        Tests("tests/fista/test_cliques.py::test_groups_are_those_in_which_all_are_tied"),
+    ),
+    Mutant(
+        "edges in the prox make steps short",
+        "fista/problem.py",
+        "self.loss.rows_lipschitz()\n            largest",
+        "self.loss.lipschitz()\n            largest",
+        Tests("tests/fista/test_cliques.py::test_strong_edges_take_no_more_iterations"),
+    ),
     # -- working sets ------------------------------------------------------------------------------------
     Mutant(
         "the Gram matrix of one task is taken for that of another",
