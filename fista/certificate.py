@@ -77,6 +77,7 @@ NEGATIVE = (
     "the gap is negative: the penalty's polar or conjugate is too small for its value, see check_penalty"
 )
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
+EXCUSED = 0.01  # of F(0), is all that the rounding of W may excuse
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,9 @@ class Certificate:
     n_iter : int
         Iterations, the start point included.
     converged : bool
-        ``gap <= tol * F(0) + rounding`` (for `STLasso`: for every task by itself). With a penalty that has
-        neither polar nor conjugate ``kkt_residual <= tol * ||M'b||_F``, which proves nothing about F.
+        ``gap <= tol * F(0) + rounding`` (for `STLasso`: for every task by itself), where ``rounding`` counts
+        for a hundredth of F(0) at most, besides that of the targets. With a penalty that has neither polar
+        nor conjugate ``kkt_residual <= tol * ||M'b||_F``, which proves nothing about F.
     tol : float
         The relative gap that was asked for.
     reason : str
@@ -178,8 +180,9 @@ def _from_statistics(
     bounded = problem.free.any() or problem.null is not None
     E = gamma * loss.column_norms * magnitude if bounded else None
     omega = problem.penalty_value(W)
-    energy = _scaled_energy(problem, G, energy, E, problem.projection(n_iter))
-    gap, scale, _ = _best_gap(problem, W, G, energy, omega, E, refine=False)
+    projection, fixed, _ = _projection(problem, total, G, n_iter)
+    energy = _scaled_energy(problem, G, energy, E, projection)
+    gap, scale, _ = _best_gap(problem, W, G, energy, omega, E, fixed, refine=False)
     rounding = gamma * (2 * np.square(_join(problem, magnitude)) + omega)
     return G, np.maximum(gap, 0.0), scale, rounding
 
@@ -223,23 +226,21 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     statistics = _residual_statistics if loss.blocks else _summed_statistics
     residuals, energy, G, E = statistics(problem, total)
     omega = problem.penalty_value(W)
-    projection = problem.projection(n_iter)
+    projection, fixed, value_error = _projection(problem, total, G, n_iter)
     scaled_energy = _scaled_energy(problem, G, energy, E, projection)
-    if projection is not None:
-        # The dual point is then computed from W + (1 - s) (M'M)^+ G, 0 <= s <= 2 (`_dual_point`).
-        E = E + gamma * loss.column_norms * (loss.column_norms * np.abs(projection.solve(G))).sum(axis=0)
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
     size = _join(problem, _magnitude(problem, total))
     length = np.sqrt(energy) if loss.blocks else size  # what ||r||^2 is summed or subtracted from
     at_zero = problem.at_zero()
     targets = tol * at_zero
-    # A bound on rounding that lets W be worse than zero says nothing of W (nor does one that is inf).
-    worst = float(at_zero.sum() + gamma * np.square(loss.target_norms).sum())
+    # A bound on rounding as large as the problem says nothing of W (nor does one that is inf).
+    worst = float(targets.sum() + EXCUSED * at_zero.sum() + gamma * np.square(loss.target_norms).sum())
     for refine in (False, True):  # the best scale takes time: only where a quick one is not enough
-        found, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, refine=refine)
+        found, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, fixed, refine=refine)
         gap = np.maximum(found, 0.0)
         rounding = gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
+        rounding = rounding + value_error
         if problem.independent:
             converged = bool(np.all(gap <= targets + rounding))
         else:
@@ -312,6 +313,29 @@ def _summed_statistics(problem: Problem, W: Floats) -> tuple[dict[str, Floats], 
     return {}, energy, G, gamma_of(loss.n_terms) * E
 
 
+def _projection(
+    problem: Problem, W: Floats, G: Floats, n_iter: int
+) -> tuple[LeastSquares | None, Floats | None, Scalars]:
+    """The projection on the range of M, if it pays; what M'theta is off by then; and D besides.
+
+    The dual point is the residual at W' = W + (1 - s) (M'M)^+ G, 0 <= s <= 2 (`_dual_point`). However small
+    s, rounding in M'theta is that of the residual at W'. Where it may take half of a weight, it does not pay.
+    """
+    projection, loss = problem.projection(n_iter), problem.loss
+    if projection is None:
+        return None, None, 0.0
+    V = np.abs(W) + np.abs(projection.solve(G))
+    fixed = loss.column_norms * (loss.target_norms + (loss.column_norms * V).sum(axis=0))
+    if loss.centering.fit_intercept:
+        fixed = 2 * fixed
+    if loss.coupling is not None:
+        fixed = fixed + V @ np.abs(loss.coupling)
+    fixed = gamma_of(loss.n_terms) * np.broadcast_to(fixed, V.shape)
+    if np.any(problem.polar_bound(fixed) > 0.5):
+        return None, None, 0.0
+    return projection, fixed, problem.inner(fixed, V)
+
+
 def _scaled_energy(
     problem: Problem, G: Floats, energy: Scalars, E: Floats | None, projection: LeastSquares | None
 ) -> Scalars:
@@ -332,10 +356,14 @@ def _best_gap(
     energy: Scalars,
     omega: Scalars,
     E: Floats | None,
+    fixed: Floats | None,
     *,
     refine: bool,
 ) -> tuple[Scalars, Scalars, str]:
-    """The smallest gap(s) found, its scale s, and why it is infinite if it is."""
+    """The smallest gap(s) found, its scale s, and why it is infinite if it is.
+
+    Rounding in M'theta is at most ``s * E + fixed``.
+    """
     free = problem.free
     if not problem.has_dual:
         return np.inf, 1.0, NO_DUAL
@@ -344,17 +372,17 @@ def _best_gap(
         excess, ones, reason = _least_squares_gap(problem, G, E)
         return excess + omega, ones, reason
     if problem.ridge:
-        gap, scale = _ridge_gap(problem, W, G, energy, omega, E, refine=refine)
+        gap, scale = _ridge_gap(problem, W, G, energy, omega, E, fixed, refine=refine)
     elif problem.null is not None and E is not None:
         if not problem.null.certain:
             return np.inf, 1.0, NULL_SPACE
         eta = problem.null.distance(G, E)
-        gap, scale = _norm_gap(problem, W, G, energy, omega, E + eta * problem.null.column_norms)
+        gap, scale = _norm_gap(problem, W, G, energy, omega, E + eta * problem.null.column_norms, fixed)
         # ||b - s r|| = ||M w + (1 - s) r||, and neither M w nor r exceeds the magnitude.
         length = 2 * _join(problem, _magnitude(problem, problem.total(W)))
         gap = gap + scale * eta * length + np.square(scale * eta)
     else:
-        gap, scale = _norm_gap(problem, W, G, energy, omega, E)
+        gap, scale = _norm_gap(problem, W, G, energy, omega, E, fixed)
     if not free.any():
         return gap, scale, ""
     free_gap, _, reason = _least_squares_gap(problem, G, E)
@@ -362,7 +390,13 @@ def _best_gap(
 
 
 def _norm_gap(
-    problem: Problem, W: Floats, G: Floats, energy: Scalars, omega: Scalars, E: Floats | None
+    problem: Problem,
+    W: Floats,
+    G: Floats,
+    energy: Scalars,
+    omega: Scalars,
+    E: Floats | None,
+    fixed: Floats | None,
 ) -> tuple[Scalars, Scalars]:
     """Without a ridge: the best s with polar(s M'r) <= 1, a parabola clipped to an interval.
 
@@ -370,7 +404,8 @@ def _norm_gap(
     """
     fit = problem.inner(problem.total(W), G)
     bound = problem.polar(G) + (problem.polar_bound(E) if E is not None else 0.0)
-    limit = np.minimum(1.0 / np.maximum(bound, TINY), 2.0)
+    room = 1.0 - (problem.polar_bound(fixed) if fixed is not None else 0.0)
+    limit = np.minimum(room / np.maximum(bound, TINY), 2.0)
     scale = np.minimum(np.maximum(1.0 + fit / np.maximum(energy, TINY), 0.0), limit)
 
     def gap(s: Scalars) -> Scalars:
@@ -389,6 +424,7 @@ def _ridge_gap(
     energy: Scalars,
     omega: Scalars,
     E: Floats | None,
+    fixed: Floats | None,
     *,
     refine: bool,
 ) -> tuple[Scalars, Scalars]:
@@ -400,13 +436,13 @@ def _ridge_gap(
     """
     beta = problem.ridge
     fit, square = problem.inner(W, G), problem.inner(W, W)
-    error = 0.0 if E is None else np.sqrt(problem.inner(E, E))
+    error, least_error = (0.0 if A is None else np.sqrt(problem.inner(A, A)) for A in (E, fixed))
 
     def gap(s: Scalars) -> Scalars:
         inside = problem.off_null(s * G - problem.beyond(s * G))
         inside = inside / np.maximum(problem.polar(inside), 1.0)  # a proof trusts no prox
         beyond = s * G - inside
-        distance = np.sqrt(problem.inner(beyond, beyond)) + np.abs(s) * error
+        distance = np.sqrt(problem.inner(beyond, beyond)) + np.abs(s) * error + least_error
         if len(problem.null_basis):  # which `inside` may miss by rounding
             distance = distance + inexact(inside)
         smooth = 0.5 * np.square(1.0 - s) * energy + beta * square

@@ -74,7 +74,8 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
     source = _source(problem.loss)
     W, n_iter, aim = start.copy(), 0, 0.0
     W[:, problem.polar(problem.descent_at_zero()) <= 1] = 0.0  # the solution, whose gap no aim is to hide
-    followed = isinstance(source, _Grams) and D <= FOLLOWED and not W.any()
+    followed = isinstance(source, _Grams) and D <= FOLLOWED and not W.any() and _is_hard(problem)
+    ended = np.zeros(T, dtype=bool)  # paths over all features: they end nowhere else the next time
     size, last = np.zeros(T, dtype=np.intp), np.full(T, np.inf)
     polars = problem.penalty.entry_polars(problem.descent_at_zero())  # type: ignore[attr-defined]
     least = np.where(W.any(axis=0), 0, first_size(polars))
@@ -88,20 +89,21 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         least[:] = 0
         size[4 * size >= 3 * D] = D  # else selecting costs more than it saves
         if followed:
-            size[used.any(axis=0)] = D  # a path that begins again should be the last
+            size[FIRST * used.sum(axis=0) >= D] = D  # a path that begins again should be the last
         elif source.too_wide(int(size.max())):  # then by the features of all tasks
             W, others = working_sets.solve(problem, W, tol, max_iter - n_iter, inner)
             return W, n_iter + others
         ranked = _largest(np.where(used, np.inf, polars), int(size.max()))
         aim = next_aim(gap, aim, tol)
         spent, before = 0, W.copy()
-        for tasks in _together(np.flatnonzero(gaps > aim), size, source.memory(size)):
+        for tasks in _together(np.flatnonzero(gaps > aim), size, (1 + followed) * source.memory(size)):
             entries = np.sort(ranked[len(ranked) - size[tasks].max() :, tasks], axis=0)
             loss = source.loss_on(entries, tasks)
             part = replace(problem, loss=loss, penalty=problem.penalty.on_tasks(tasks))  # type: ignore[attr-defined]
             V, steps, left = W[entries, tasks], 0, max_iter - n_iter - 1
-            if followed:
-                V, steps = homotopy.follow(part, V, left - 1)
+            if followed and left > homotopy.STEPS * len(V) and not ended[tasks].all():
+                V, steps = homotopy.follow(part, V)
+                ended[tasks] |= len(V) == D
             state = inner(part, V, aim, left - steps)
             W[entries, tasks] = state.W  # all that was used before is among the entries
             spent = max(spent, steps + state.n_iter)
@@ -109,6 +111,12 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         # A gap of rounding; or under a ridge, of so many entries that a few hold too little of it: all go on.
         if np.array_equal(W, before):
             return W, n_iter
+
+
+def _is_hard(problem: Problem) -> bool:
+    """Whether 10 sqrt(L / (2 beta)) iterations take longer than D steps, each of which is as long as four."""
+    D = problem.loss.shape[0]
+    return not problem.ridge or 2 * problem.ridge * D**2 < 8 * float(np.max(problem.lipschitz[0]))
 
 
 def _sizes(used: Positions, size: Positions, stalled: NDArray[np.bool_]) -> Positions:
@@ -245,9 +253,8 @@ class _Grams:
     def of(self, task: int, features: Positions) -> Floats:
         D, T = self.loss.shape
         before, known = self.known.get(task, (np.empty(0, dtype=np.intp), np.empty((0, 0))))
-        before = before[
-            : len(before) if 2 * len(before) > len(features) else 0
-        ]  # few are not worth the search
+        if 2 * len(before) <= len(features):  # not worth the search
+            before = before[:0]
         place = np.full(D, -1)
         place[before] = np.arange(len(before))
         place = place[features]

@@ -21,6 +21,7 @@ __all__ = ["Edge", "Graph", "chain", "complete", "from_adjacency", "from_inciden
 
 Edge = tuple[int, int, float]
 Floats = NDArray[np.float64]
+REACH = 1e100  # what squares of weights are multiplied with, at most
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,11 @@ class Graph:
 
     def laplacian(self) -> Floats:
         """E'E, T x T: sum of g**2 over the edges of a task on the diagonal, -g**2 off it."""
-        return np.asarray((self.incidence.T @ self.incidence).toarray())
+        with np.errstate(over="ignore"):
+            found = np.asarray((self.incidence.T @ self.incidence).toarray())
+            if not np.isfinite(REACH * found).all():
+                raise ValueError("graph: found weights whose squares overflow; expected smaller ones")
+        return found
 
 
 def complete(n_tasks: int, weight: float = 1.0) -> list[Edge]:

@@ -7,8 +7,9 @@ level. As that falls w and g move linearly, until an entry comes into use or fal
 solution is reached, exactly but for rounding, after hardly more steps than it has entries.
 
 The inverse of the Gram matrix of what is in use is updated by a rank of one a step. Nothing guards its
-digits, nor a path that comes to columns which depend on each other: the iteration goes on from any answer,
-and one that is no better than what there was is not taken.
+digits; and an entry whose column depends on those in use is left out from then on, after which g may exceed
+its bound. So the end need not be optimal: the iteration goes on from any, and one that is no better than what
+there was is not taken.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dger
 
 from fista.losses import GramLoss
 from fista.problem import Problem
+from fista.threads import few_threads
 
 __all__ = ["follow"]
 
@@ -27,10 +30,11 @@ Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
 SLOTS = 16  # for entries in use, by which there are more when they are needed
 INDEPENDENT = 1e-10  # of the square of a column, at least, is what the others leave of it
-STEPS = 4  # for each entry, at most: ties may go round in circles
+STEPS = 4  # for each entry, at most
+STILL = 1e-14  # of the level, by which it falls at least where it is not still the same
 
 
-def follow(problem: Problem, W: Floats, max_steps: int) -> tuple[Floats, int]:
+def follow(problem: Problem, W: Floats) -> tuple[Floats, int]:
     """Of each task the better of W and the end of its path, which is the solution as a rule; and the steps.
 
     Of a problem of independent tasks with a Gram matrix each, under an l1 norm.
@@ -38,9 +42,9 @@ def follow(problem: Problem, W: Floats, max_steps: int) -> tuple[Floats, int]:
     loss = problem.loss
     assert isinstance(loss, GramLoss)
     weights = problem.penalty.entry_weights(loss.shape)  # type: ignore[attr-defined]
-    with np.errstate(all="ignore"):  # what overflows is no better than W
+    with few_threads(0), np.errstate(all="ignore"):  # what overflows is no better than W
         paths, steps = _Paths(loss.gram, loss.linear.T, weights.T, 2 * problem.ridge), 0
-        while steps < min(max_steps, STEPS * loss.shape[0]) and paths.step():
+        while steps < STEPS * loss.shape[0] and paths.step():
             steps += 1
         V = paths.solution().T
         better = _objective(problem, V) < _objective(problem, W)
@@ -65,6 +69,7 @@ class _Paths:
         self.gram, self.ridge, self.g, self.weights = gram, ridge, linear.copy(), weights
         self.level = np.maximum((np.abs(linear) / weights).max(axis=1), 1.0)
         self.unused = np.ones((T, D), dtype=bool)
+        self.left = np.zeros((T, D))  # the signs of what has left at this level: it would go round in circles
         self.entry, self.taken = np.zeros((T, SLOTS), dtype=np.intp), np.zeros((T, SLOTS), dtype=bool)
         self.w, self.pull = np.zeros((2, T, SLOTS))  # the latter: sign times weight
         self.rows, self.inverse = np.zeros((T, SLOTS, D)), np.zeros((T, SLOTS, SLOTS))
@@ -80,18 +85,20 @@ class _Paths:
         dw = _times(self.inverse, self.pull)
         dg = _times(self.rows, dw)
         most = self.level[:, None] * self.weights
-        upper = _reached(most - self.g, self.weights - dg, self.unused)
-        lower = _reached(most + self.g, self.weights + dg, self.unused)
+        sign = np.sign(self.pull)
+        upper = _reached(most - self.g, self.weights - dg, self.unused & (self.left <= 0))
+        lower = _reached(most + self.g, self.weights + dg, self.unused & (self.left >= 0))
         coming, arrival = _first(np.minimum(upper, lower))
-        going, departure = _first(_reached(np.abs(self.w), -np.sign(self.pull) * dw, self.taken))
+        going, departure = _first(_reached(sign * self.w, -sign * dw, self.taken))
         event = np.minimum(arrival, departure)
-        left = self.level - 1.0
-        length = np.minimum(event, left)
+        room = self.level - 1.0
+        length = np.minimum(event, room)
         self.w += length[:, None] * dw
         self.g -= length[:, None] * dg
+        self.left[length > STILL * self.level] = 0.0
         self.level -= length
-        leaving = np.flatnonzero((event < left) & (departure <= arrival))
-        entering = np.flatnonzero((event < left) & (departure > arrival))
+        leaving = np.flatnonzero((event < room) & (departure <= arrival))
+        entering = np.flatnonzero((event < room) & (departure > arrival))
         if len(leaving):
             self._leave(leaving, going[leaving])
         if len(entering):
@@ -99,7 +106,7 @@ class _Paths:
         return len(leaving) + len(entering) > 0
 
     def _enter(self, tasks: Positions, entries: Positions) -> None:
-        """Give entries slots, one a task; but those that depend on what is in use are never seen again."""
+        """Give entries slots, one a task; but leave out for good what depends on those in use."""
         if self.taken[tasks].all(axis=1).any():
             self._add_slots()
         self.unused[tasks, entries] = False
@@ -125,14 +132,16 @@ class _Paths:
         u, factor = np.zeros(self.w.shape), np.zeros(len(self.w))
         u[tasks], factor[tasks] = self.inverse[tasks, slots], -1.0 / self.inverse[tasks, slots, slots]
         self._add_to_inverse(factor, u)
-        self.unused[tasks, self.entry[tasks, slots]] = True
+        entries = self.entry[tasks, slots]
+        self.unused[tasks, entries], self.left[tasks, entries] = True, np.sign(self.pull[tasks, slots])
         for values in (self.inverse, self.rows, self.w, self.pull, self.taken):
             values[tasks, slots] = 0
         self.inverse[tasks, :, slots] = 0.0
 
     def _add_to_inverse(self, factor: Floats, u: Floats) -> None:
         """Add factor u u' a task."""
-        self.inverse += (factor[:, None] * u)[:, :, None] * u[:, None, :]
+        for t in np.flatnonzero(factor):
+            dger(factor[t], u[t], u[t], a=self.inverse[t].T, overwrite_a=1)
 
     def _add_slots(self) -> None:
         def wider(values: NDArray[Any], *axes: int) -> NDArray[Any]:

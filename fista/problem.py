@@ -21,9 +21,9 @@ __all__ = ["Problem"]
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
-STRONG = (
-    10.0  # edges, by the Lipschitz constant of all else: with them in the prox, an iteration takes longer
-)
+# Edges, by the Lipschitz constant of all else: with them in the prox an iteration takes longer; and what is
+# taken off the gradient leaves rounding behind.
+STRONG, TOO_STRONG = 10.0, 1e8
 Scalars = float | Floats  # one number, or one a task where the tasks are independent of each other
 
 
@@ -162,7 +162,7 @@ class Problem:
             return None
         cliques = Cliques.of(self.loss.coupling)
         others = float(np.max(self.loss.rows_lipschitz()[0])) + cliques.norm_of_rest + 2 * self.ridge
-        return cliques if cliques.norm > STRONG * others else None
+        return cliques if STRONG * others < cliques.norm <= TOO_STRONG * others else None
 
     def prox(self, V: Floats, step: Scalars) -> Floats:
         """That of what is not in the gradient: of the penalty, and of edges that are strong."""
@@ -228,10 +228,13 @@ class Problem:
         return 2 * self.ridge * self.penalty.prox(G / (2 * self.ridge), 1.0 / (2 * self.ridge))
 
     def projection(self, n_iter: int) -> LeastSquares | None:
-        """The projection on the range of M, once it costs no more than n_iter iterations; full rank only."""
+        """The projection on the range of M, once it costs no more than n_iter iterations.
+
+        Of norms, and where M is of full rank.
+        """
         D, T = self.loss.shape
         blocks, n = (T, D) if self.loss.coupling is None else (1, D * T)
-        if self.free.any() or 10 * blocks * n**3 > 2 * n_iter * D * D * T:
+        if not self.is_norm or self.free.any() or 10 * blocks * n**3 > 2 * n_iter * D * D * T:
             return None
         solver = self.loss.least_squares()
         return solver if solver is not None and solver.full_rank else None

@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cache
 from math import isqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from fista import cost, entry_sets, newton, working_sets
 from fista.certificate import Certificate, certify, seems_solved
 from fista.problem import Problem, Scalars
+from fista.threads import few_threads
 
 __all__ = ["State", "fista", "minimize", "solve"]
 
@@ -26,7 +24,6 @@ Floats = NDArray[np.float64]
 NEWTON = 20.0  # iterations, at least, between two Newton steps
 LONGER = 1.4  # a wait, after a step that was of no use
 DAMPING = (1e-10, 1e-3, 1.0)  # of Newton steps: the least, the first, the most
-SHORT = 10_000_000  # multiplications an iteration, some milliseconds on one core
 
 
 class State(NamedTuple):
@@ -225,9 +222,10 @@ def _until_certified(
     max_iter: int,
     callback: Callable[[State], object] | None,
 ) -> tuple[State, Certificate]:
+    D, T = problem.loss.shape
     next_check, share = 1, cost.look(problem) / cost.iteration(problem)
     iterate = with_newton if newton.applicable(problem) else fista
-    with _few_threads(problem):
+    with few_threads(D * D * T):
         for state in iterate(problem, start):
             if callback is not None:
                 callback(state)
@@ -243,17 +241,3 @@ def _until_certified(
                 if last or certificate.converged:
                     return state, certificate
     raise AssertionError("the iteration has no end")
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def _few_threads(problem: Problem) -> AbstractContextManager[object]:
-    """One BLAS thread where an iteration is so short that threads would mostly wait for each other."""
-    D, T = problem.loss.shape
-    if D * D * T > SHORT:
-        return nullcontext()
-    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
-    return limit

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from fista import EGMTL, L21MTL, DirtyMTL, MTLasso, MultiTaskRegressor, RobustMTL, STLasso
+from fista import EGMTL, L21MTL, SRMTL, DirtyMTL, MTLasso, MultiTaskRegressor, RobustMTL, STLasso
 from fista.certificate import certify as certificate_of
 from fista.penalties import RowL21
 from fista.solver import minimize
@@ -145,6 +145,16 @@ def test_a_free_task_is_not_without_a_gap():
         model = STLasso([1.0, 0.0], max_iter=1, tol=1e-14).fit(X, Y)
     assert np.isfinite(model.certificate_.gap)
     assert "ridge" not in model.certificate_.reason
+
+
+def test_rounding_as_large_as_the_problem_excuses_nothing():
+    """Edges of 1e16 make the bound on rounding larger than F(0), though not that of the targets."""
+    model = SRMTL(1.0, 1.0, 0.0, [(0, 1, 1e16), (1, 2, 1e16)])
+    problem = model._problem(model._read(X, Y))
+    W = np.repeat(np.linalg.lstsq(X, Y.mean(axis=1), rcond=None)[0][:, None], 3, axis=1)
+    claim = certificate_of(problem, 0.5 * W, tol=1e-6, n_iter=1)
+    assert claim.rounding > claim.gap > 0.02 * problem.at_zero().sum()
+    assert not claim.converged
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 1.0), (1e-300, 0.0), (1e-12, 0.0)])

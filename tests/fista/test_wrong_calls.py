@@ -647,3 +647,11 @@ def test_columns_whose_squares_underflow(sparse):
         STLasso(alpha=0.0).fit(sp.csr_array(design) if sparse else design, [1.0, 2.0])
     with pytest.raises(ValueError, match=r"X_expert: found a column of values below 1e-140.*expected"):
         EGMTL().fit(np.eye(2), [1.0, 2.0], X_expert=design, y_expert=[1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "model", [SRMTL(1e308), SRMTL(1.0, graph=[(0, 1, 1e155)]), EGMTL(lam2=1e308)], ids=str
+)
+def test_edges_whose_squares_overflow(model):
+    with pytest.raises(ValueError, match=r"graph: found .*overflow; expected"):
+        model.fit(X, Y)

@@ -156,8 +156,8 @@ MUTANTS = (
     Mutant(
         "the Lipschitz constant forgets the graph",
         "fista/losses.py",
-        "largest = largest.max() + self._coupling_norm",
-        "largest = largest.max()",
+        "np.max(largest) + self._coupling_norm), exact",
+        "np.max(largest)), exact",
         Tests(CONSTANT),
     ),
     Mutant(
@@ -231,8 +231,8 @@ MUTANTS = (
     Mutant(
         "the polar of the l1 norm is an l1 norm",
         "fista/penalties/norms.py",
-        "return largest_ratio(np.abs(G), self._weights(G.shape)",
-        "return largest_ratio(np.abs(G).sum(axis=0), self._weights(G.shape)",
+        "return largest_ratio(np.abs(G), self.entry_weights(G.shape)",
+        "return largest_ratio(np.abs(G).sum(axis=0), self.entry_weights(G.shape)",
         Penalty("L1"),
     ),
     Mutant(
@@ -493,7 +493,7 @@ MUTANTS = (
     Mutant(
         "the dual point is not scaled into the dual ball",
         "fista/certificate.py",
-        "limit = np.minimum(1.0 / np.maximum(bound, TINY), 2.0)",
+        "limit = np.minimum(room / np.maximum(bound, TINY), 2.0)",
         "limit = 2.0",
         Claims("DirtyMTL"),
     ),
@@ -845,7 +845,7 @@ MUTANTS = (
     Mutant(
         "entries never fall out of use along a path",
         "fista/homotopy.py",
-        "-np.sign(self.pull) * dw, self.taken",
+        "-sign * dw, self.taken",
         "0 * dw, self.taken",
         Tests("tests/fista/test_homotopy.py::test_the_end_of_a_path_is_optimal"),
     ),
@@ -876,6 +876,52 @@ MUTANTS = (
         "D <= FOLLOWED and not W.any()",
         "D <= FOLLOWED",
         Tests("tests/fista/test_homotopy.py::test_fits_from_zero_follow_paths_and_others_do_not"),
+    ),
+    Mutant(
+        "an entry that has left may come back at once",
+        "fista/homotopy.py",
+        "self.unused & (self.left <= 0)",
+        "self.unused",
+        Tests("tests/fista/test_homotopy.py::test_ties_do_not_go_round_in_circles"),
+    ),
+    Mutant(
+        "an entry that has left may not come back with another sign",
+        "fista/homotopy.py",
+        "self.unused & (self.left <= 0)",
+        "self.unused & (self.left == 0)",
+        Tests("tests/fista/test_homotopy.py::test_the_end_of_a_path_is_optimal"),
+    ),
+    Mutant(
+        "paths are followed whatever is left of max_iter",
+        "fista/entry_sets.py",
+        "left > homotopy.STEPS * len(V) and ",
+        "",
+        Tests(
+            "tests/fista/test_homotopy.py::test_paths_are_left_alone_where_iterations_would_be_cut_short_or_few"
+        ),
+    ),
+    Mutant(
+        "a path that ended short is followed again",
+        "fista/entry_sets.py",
+        " and not ended[tasks].all()",
+        "",
+        Tests("tests/fista/test_homotopy.py::test_no_path_is_followed_twice_to_an_end_that_is_not_optimal"),
+    ),
+    Mutant(
+        "a projected dual point is taken for exact",
+        "fista/certificate.py",
+        "return projection, fixed, problem.inner(fixed, V)",
+        "return projection, None, 0.0",
+        Tests(
+            "tests/verification/test_exact.py::test_dual_points_carry_their_bounds_beside_strong_edges_and_small_weights"
+        ),
+    ),
+    Mutant(
+        "rounding excuses whatever it amounts to",
+        "fista/certificate.py",
+        "EXCUSED * at_zero.sum()",
+        "np.inf",
+        Tests("tests/fista/test_soundness.py::test_rounding_as_large_as_the_problem_excuses_nothing"),
     ),
     # -- exact proofs ------------------------------------------------------------------------------------
     Mutant(

@@ -19,7 +19,7 @@ from formulations import declare
 from formulations.data import read_data
 from verification import certify
 from verification.exact import check, enclose, load
-from verification.strategies import DESIGNS, OBJECTIVES, cases
+from verification.strategies import DESIGNS, OBJECTIVES, Case, cases
 
 DIGITS = 60
 EPS = float(np.finfo(float).eps)
@@ -198,6 +198,26 @@ def test_the_dual_point_of_the_solver_carries_the_bound_that_it_claims(objective
     edges = explicit.edges
     assume(all(lam * g for *_, lam, g in edges) and len({frozenset(e[:2]) for e in edges}) == len(edges))
     assert explicit.dual(claim.dual_point) >= claim.dual - claim.rounding
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("level", [1e-3, 1e-9, 1e-14])
+@pytest.mark.parametrize("edges", [[], [(0, 1, 1.0)], [(0, 1, 1e4)]], ids=["none", "weak", "strong"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_dual_points_carry_their_bounds_beside_strong_edges_and_small_weights(edges, level, intercept):
+    """Rounding then is more than M'theta may be off by; a dual point that is projected has all of it."""
+    projected = 0
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        X = random.standard_normal((5, 3))
+        y = X @ random.standard_normal((3, 2)) + 0.1 * random.standard_normal((5, 2))
+        model = fista.EGMTL(1.0, 1.0, 1.0, edges, fit_intercept=intercept, tol=1e-9, max_iter=1000)
+        model.set_params(lam3=level * model.lambda_max(X, y)).fit(X, y)
+        projected += model._problem(model._read(X, y)).projection(model.n_iter_) is not None
+        case = Case("EGMTL", model.get_params(), {"X": X, "y": y})
+        claim = model.certificate_
+        assert Explicit(case).dual(claim.dual_point) >= claim.dual - claim.rounding
+    assert projected > 0
 
 
 @pytest.mark.parametrize("design", DESIGNS)
