@@ -103,7 +103,8 @@ class Certificate:
         theta in the rows of M, in the caller's order: ``"crowd"``, and ``"expert"`` (edges: ``"graph"``)
         where there are such rows. Row i is scaled by sqrt(c_i u_i): u_i is the weight of the sample, c_i is
         2 (SSQ without 1/2), 1 (the crowd of EG-MTL) or 2 lam1 (its experts); graph rows are scaled by
-        sqrt(2 * weight). Empty where ``form`` is ``"statistics"``.
+        sqrt(2 * weight). Empty where ``form`` is ``"statistics"``. Where a weight is less than twice the
+        rounding of M'theta, no numbers carry ``dual``, which is then that of the point they are nearest to.
     form : str
         What the gap was computed from: ``"rows"``, the residuals, or ``"statistics"``, sums over the rows (of
         the fits in cross-validation, `fista.moments`).
@@ -319,7 +320,8 @@ def _projection(
     """The projection on the range of M, if it pays; what M'theta is off by then; and D besides.
 
     The dual point is the residual at W' = W + (1 - s) (M'M)^+ G, 0 <= s <= 2 (`_dual_point`). However small
-    s, rounding in M'theta is that of the residual at W'. Where it may take half of a weight, it does not pay.
+    s, rounding in M'theta is that of the residual at W'. Where it may take half of a weight, numbers cannot
+    hold a dual point, and what is known is that of the exact projection.
     """
     projection, loss = problem.projection(n_iter), problem.loss
     if projection is None:
@@ -332,7 +334,7 @@ def _projection(
         fixed = fixed + V @ np.abs(loss.coupling)
     fixed = gamma_of(loss.n_terms) * np.broadcast_to(fixed, V.shape)
     if np.any(problem.polar_bound(fixed) > 0.5):
-        return None, None, 0.0
+        return projection, None, 0.0
     return projection, fixed, problem.inner(fixed, V)
 
 

@@ -17,10 +17,12 @@ zero (a prox in the metric of a diagonal less a rank of one, Becker and Fadili, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
+
+from fista.graphs import by_strength
 
 __all__ = ["Cliques"]
 
@@ -40,7 +42,9 @@ class Cliques:
 
     @classmethod
     def of(cls, coupling: Floats) -> Cliques:
-        """The groups that edges connect, of which every two tasks have one.
+        """The groups that edges connect, of those in which every two tasks have one.
+
+        Of the edges of some strength (`by_strength`), such that least is left of the graph.
 
         Examples
         --------
@@ -49,10 +53,14 @@ class Cliques:
         >>> found.groups[0][1], found.rest.tolist()
         (1.0, [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
         """
-        labels = connected_components(coupling != 0, directed=False)[1]
-        members = [np.flatnonzero(labels == k) for k in range(labels.max() + 1)]
+        none = cls((), np.zeros_like(coupling), coupling)
+        every = [none, *(cls._of_groups(coupling, labels) for labels in by_strength(coupling))]
+        return min(every, key=lambda found: found.norm_of_rest)
+
+    @classmethod
+    def _of_groups(cls, coupling: Floats, labels: NDArray[np.signedinteger[Any]]) -> Cliques:
         groups, tied = [], np.zeros_like(coupling)
-        for tasks in members:
+        for tasks in (np.flatnonzero(labels == k) for k in range(labels.max() + 1)):
             n = len(tasks)
             weights = -coupling[np.ix_(tasks, tasks)]
             least = float(weights[~np.eye(n, dtype=bool)].min(initial=np.inf))

@@ -7,7 +7,7 @@ in column j. Every helper returns a plain list of such edges, which any estimato
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral, Real
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 __all__ = ["Edge", "Graph", "chain", "complete", "from_adjacency", "from_incidence", "from_labels"]
 
@@ -59,6 +60,19 @@ class Graph:
             if not np.isfinite(REACH * found).all():
                 raise ValueError("graph: found weights whose squares overflow; expected smaller ones")
         return found
+
+
+def by_strength(coupling: Floats) -> Iterator[NDArray[np.signedinteger[Any]]]:
+    """Labels of the tasks that edges connect: the strongest, then all of a tenth of the next, and so on.
+
+    Each labelling joins groups of the one before; the last is that of all edges. There is none without edges.
+    """
+    strength = np.maximum(-coupling, 0.0)
+    np.fill_diagonal(strength, 0.0)
+    labels: NDArray[np.signedinteger[Any]] = np.arange(len(coupling))
+    while (strongest := np.where(labels[:, None] != labels, strength, 0.0).max(initial=0.0)) > 0:
+        labels = connected_components((strength > 0) & (strength >= 0.1 * strongest), directed=False)[1]
+        yield labels
 
 
 def complete(n_tasks: int, weight: float = 1.0) -> list[Edge]:

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
-from scipy.sparse.csgraph import connected_components
 
+from fista.graphs import by_strength
 from fista.losses import GramLoss
 from fista.penalties.tangent import Tangent
 from fista.problem import Problem, Scalars
@@ -121,7 +121,7 @@ class Preconditioner:
                 part = np.ix_(self.rows[t], self.rows[t])
                 system[part] += gram[t][part]
             U = used & group
-            edges = ((U @ loss.coupling) * U).sum(axis=1)
+            edges = -((~U @ loss.coupling) * U).sum(axis=1)  # to what does not take the step
             own = (U * (self.joint + 2 * problem.ridge)).sum(axis=1) + edges
             rows = np.flatnonzero(U.any(axis=1))
             self.common.append((U, rows, _cholesky(system[np.ix_(rows, rows)], own[rows])))
@@ -141,12 +141,12 @@ class Preconditioner:
 
 
 def _connected(coupling: Floats | None) -> list[NDArray[np.bool_]]:
-    """Which tasks are in each of the groups of several that edges connect."""
+    """Which tasks are in each of the groups of several that edges connect, those of any strength."""
     if coupling is None:
         return []
-    labels = connected_components(coupling != 0, directed=False)[1]  # of any weight
-    groups = [labels == k for k in range(labels.max() + 1)]
-    return [group for group in groups if group.sum() > 1]
+    groups = [labels == k for labels in by_strength(coupling) for k in range(labels.max() + 1)]
+    several = {group.tobytes(): group for group in groups if group.sum() > 1}
+    return list(several.values())
 
 
 class TiedPreconditioner:

@@ -190,3 +190,16 @@ def test_wrong_graphs(case):
 def test_wrong_incidence_matrices(row):
     with pytest.raises(ValueError, match=r"incidence: found row 1 .*expected exactly one g and one -g"):
         graphs.from_incidence([[1, -1, 0], row])
+
+
+def test_groups_by_strength_join_until_all_edges_are_within():
+    """The strongest, with what has at least a tenth of the next edge between two groups, and so on."""
+    edges = [(0, 1, 10.0), (1, 2, 4.0), (3, 4, 0.1), (0, 3, 1e-9)]
+    found = list(graphs.by_strength(Graph.of(edges, 6).laplacian()))
+    partitions = [sorted(np.flatnonzero(labels == k).tolist() for k in set(labels)) for labels in found]
+    assert partitions == [
+        [[0, 1, 2], [3], [4], [5]],
+        [[0, 1, 2], [3, 4], [5]],
+        [[0, 1, 2, 3, 4], [5]],
+    ]
+    assert not list(graphs.by_strength(np.zeros((3, 3))))

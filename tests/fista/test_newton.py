@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from fista import EGMTL, L21MTL, SRMTL, DirtyMTL, MTLasso, RobustMTL, STLasso
+from fista import problem as composite
 from fista.newton import Preconditioner, _cholesky, newton_step
 from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21, Scaled
 from fista.solver import fista, minimize
@@ -162,6 +163,20 @@ def test_a_graph_of_any_weight_does_not_slow_down_what_tasks_have_in_common():
     y, tasks = [0.126, -0.132, 0.64, 0.105, -0.536, 0.362, 1.304], [1, 3, 0, 0, 0, 3, 2]
     model.set_params(fit_intercept=False).fit(X, y, tasks=tasks, sample_weight=[1, 1, 10, 0.01, 10, 0.1, 1])
     assert model.certificate_.converged
+
+
+@pytest.mark.parametrize(
+    "edges", [[(0, 1, 1e4), (2, 3, 1e4), (1, 2, 1e-8)], [(0, 1, 1e5), (2, 3, 1e5), (1, 2, 1.0)]]
+)
+def test_a_weak_edge_between_strong_ones_does_not_make_iterations_many(edges, monkeypatch):
+    """Each pair has steps of its own: without, the first takes 38,000 iterations, the second over 200,000."""
+    monkeypatch.setattr(composite, "STRONG", np.inf)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 8))
+    W = rng.standard_normal((8, 4)) * (rng.random((8, 4)) < 0.6)
+    model = SRMTL(1.0, 5.0, 0.0, edges).fit(X, X @ W + 0.3 * rng.standard_normal((30, 4)))
+    assert model.certificate_.converged
+    assert model.n_iter_ < 1000
 
 
 def test_rounding_that_makes_a_gram_matrix_indefinite_leaves_its_diagonal():
