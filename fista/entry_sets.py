@@ -96,7 +96,7 @@ def solve(problem: Problem, start: Floats, tol: float, max_iter: int, inner: Inn
         ranked = _largest(np.where(used, np.inf, polars), int(size.max()))
         aim = next_aim(gap, aim, tol)
         spent, before = 0, W.copy()
-        for tasks in _together(np.flatnonzero(gaps > aim), size, (1 + followed) * source.memory(size)):
+        for tasks in _together(np.flatnonzero(gaps > aim), size, source.memory(size)):
             entries = np.sort(ranked[len(ranked) - size[tasks].max() :, tasks], axis=0)
             loss = source.loss_on(entries, tasks)
             part = replace(problem, loss=loss, penalty=problem.penalty.on_tasks(tasks))  # type: ignore[attr-defined]

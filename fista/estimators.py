@@ -27,7 +27,8 @@ _COMMON = """fit_intercept : bool, default False
     tol : float, default 1e-6
         The duality gap that is promised, relative to F(0), the objective at W = 0 with its best intercept.
     max_iter : int, default 10_000
-        Iterations after which fitting stops with a `ConvergenceWarning`.
+        Iterations after which fitting stops with a `ConvergenceWarning`; those on working sets count, and so
+        do the steps of paths that are followed.
     task_labels : sequence of int or str, optional
         The universe of tasks, so that data that lack one do not shift the graph.
     warm_start : bool, default False
