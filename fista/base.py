@@ -228,7 +228,8 @@ class MultiTaskEstimator(BaseEstimator):
         check_is_fitted(self)
         if self._layout == "per-task" and tasks is None:
             raise ValueError(
-                "tasks: found None for a model that was fitted with tasks; expected one label a row"
+                "tasks: found None for a model that was fitted with tasks; expected one label a row "
+                "(in GridSearchCV: metadata routing and set_score_request(tasks=True))"
             )
 
     # -- reading ---------------------------------------------------------------------------------

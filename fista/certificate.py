@@ -80,7 +80,7 @@ TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
 EXCUSED = 0.01  # of F(0), is all that the rounding of W may excuse
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
 class Certificate:
     """A proof that F(W) is within ``gap + rounding`` of the minimum.
 

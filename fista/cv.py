@@ -91,6 +91,9 @@ class PathCV(RegressorMixin, BaseEstimator):
     Tasks are those of all rows: a fold that lacks one keeps its place in the graph. `GridSearchCV` does the
     same if the estimator has ``task_labels``.
 
+    The loss is a sum over rows, so that a weight counts for more in a fold, which has fewer, than it does on
+    all rows. `LassoCV` has means; what it chooses for the same data is n_folds / (n_folds - 1) times as large.
+
     Examples
     --------
     >>> import numpy as np
