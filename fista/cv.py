@@ -92,7 +92,7 @@ class PathCV(RegressorMixin, BaseEstimator):
     same if the estimator has ``task_labels``.
 
     The loss is a sum over rows, so that a weight counts for more in a fold, which has fewer, than it does on
-    all rows. `LassoCV` has means; what it chooses for the same data is n_folds / (n_folds - 1) times as large.
+    all rows. `LassoCV` has means; what it chooses is n_folds / (n_folds - 1) times as large.
 
     Examples
     --------
