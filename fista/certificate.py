@@ -104,7 +104,7 @@ class Certificate:
         where there are such rows. Row i is scaled by sqrt(c_i u_i): u_i is the weight of the sample, c_i is
         2 (SSQ without 1/2), 1 (the crowd of EG-MTL) or 2 lam1 (its experts); graph rows are scaled by
         sqrt(2 * weight). Empty where ``form`` is ``"statistics"``. Where a weight is less than twice the
-        rounding of M'theta, no numbers carry ``dual``, which is then that of the point they are nearest to.
+        rounding of M'theta, ``dual`` is that of an exact projection, of which this is the rounded image.
     form : str
         What the gap was computed from: ``"rows"``, the residuals, or ``"statistics"``, sums over the rows (of
         the fits in cross-validation, `fista.moments`).
@@ -181,11 +181,13 @@ def _from_statistics(
     bounded = problem.free.any() or problem.null is not None
     E = gamma * loss.column_norms * magnitude if bounded else None
     omega = problem.penalty_value(W)
-    projection, fixed, _ = _projection(problem, total, G, n_iter)
-    energy = _scaled_energy(problem, G, energy, E, projection)
-    gap, scale, _ = _best_gap(problem, W, G, energy, omega, E, fixed, refine=False)
     rounding = gamma * (2 * np.square(_join(problem, magnitude)) + omega)
-    return G, np.maximum(gap, 0.0), scale, rounding
+    points = []
+    for projection, fixed, value_error in _projections(problem, total, G, n_iter):
+        scaled = _scaled_energy(problem, G, energy, E, projection)
+        gap, scale, _ = _best_gap(problem, W, G, scaled, omega, E, fixed, refine=False)
+        points.append((np.maximum(gap, 0.0), scale, rounding + value_error))
+    return G, *min(points, key=lambda point: np.sum(point[0] + point[2]))
 
 
 def row_polars(problem: Problem, W: Floats, image: Floats) -> tuple[Floats, Floats, float]:
@@ -227,8 +229,7 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     statistics = _residual_statistics if loss.blocks else _summed_statistics
     residuals, energy, G, E = statistics(problem, total)
     omega = problem.penalty_value(W)
-    projection, fixed, value_error = _projection(problem, total, G, n_iter)
-    scaled_energy = _scaled_energy(problem, G, energy, E, projection)
+    projections = _projections(problem, total, G, n_iter)
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
     size = _join(problem, _magnitude(problem, total))
@@ -238,10 +239,16 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     # A bound on rounding as large as the problem says nothing of W (nor does one that is inf).
     worst = float(targets.sum() + EXCUSED * at_zero.sum() + gamma * np.square(loss.target_norms).sum())
     for refine in (False, True):  # the best scale takes time: only where a quick one is not enough
-        found, scale, reason = _best_gap(problem, W, G, scaled_energy, omega, E, fixed, refine=refine)
+        points = []
+        for projection, fixed, value_error in projections:
+            scaled = _scaled_energy(problem, G, energy, E, projection)
+            found, scale, reason = _best_gap(problem, W, G, scaled, omega, E, fixed, refine=refine)
+            rounding = gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
+            points.append((found, scale, reason, rounding + value_error, projection))
+        found, scale, reason, rounding, projection = min(
+            points, key=lambda point: np.sum(np.maximum(point[0], 0.0) + point[3])
+        )
         gap = np.maximum(found, 0.0)
-        rounding = gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
-        rounding = rounding + value_error
         if problem.independent:
             converged = bool(np.all(gap <= targets + rounding))
         else:
@@ -314,18 +321,18 @@ def _summed_statistics(problem: Problem, W: Floats) -> tuple[dict[str, Floats], 
     return {}, energy, G, gamma_of(loss.n_terms) * E
 
 
-def _projection(
+def _projections(
     problem: Problem, W: Floats, G: Floats, n_iter: int
-) -> tuple[LeastSquares | None, Floats | None, Scalars]:
-    """The projection on the range of M, if it pays; what M'theta is off by then; and D besides.
+) -> list[tuple[LeastSquares | None, Floats | None, Scalars]]:
+    """None, and after so many iterations that on the range of M; what rounding adds to M'theta, and to D.
 
-    The dual point is the residual at W' = W + (1 - s) (M'M)^+ G, 0 <= s <= 2 (`_dual_point`). However small
-    s, rounding in M'theta is that of the residual at W'. Where it may take half of a weight, numbers cannot
-    hold a dual point, and what is known is that of the exact projection.
+    A projected dual point is the residual at W' = W + (1 - s) (M'M)^+ G, 0 <= s <= 2 (`_dual_point`).
+    However small s, rounding in M'theta is that of the residual at W'. Where it may take half of a weight,
+    numbers cannot hold a dual point, and what is known is that of the exact projection.
     """
     projection, loss = problem.projection(n_iter), problem.loss
     if projection is None:
-        return None, None, 0.0
+        return [(None, None, 0.0)]
     V = np.abs(W) + np.abs(projection.solve(G))
     fixed = loss.column_norms * (loss.target_norms + (loss.column_norms * V).sum(axis=0))
     if loss.centering.fit_intercept:
@@ -334,8 +341,8 @@ def _projection(
         fixed = fixed + V @ np.abs(loss.coupling)
     fixed = gamma_of(loss.n_terms) * np.broadcast_to(fixed, V.shape)
     if np.any(problem.polar_bound(fixed) > 0.5):
-        return projection, None, 0.0
-    return projection, fixed, problem.inner(fixed, V)
+        return [(None, None, 0.0), (projection, None, 0.0)]
+    return [(None, None, 0.0), (projection, fixed, problem.inner(fixed, V))]
 
 
 def _scaled_energy(

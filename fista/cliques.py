@@ -89,17 +89,22 @@ class Cliques:
 
 
 def _row_prox(Z: Floats, theta: Floats, c: float) -> Floats:
-    """The minimum above, for every row."""
+    """The minimum above, for every row.
+
+    h is summed from m = 0, which is nearer to its root than tasks with large thresholds are.
+    """
     rows, n = np.arange(len(Z)), Z.shape[1]
+    at_zero = (Z - np.clip(Z, -theta, theta)).sum(axis=1)
+    sign = np.where(at_zero < 0, -1.0, 1.0)[:, None]  # so that m is not negative
+    Z = sign * Z
     ends = np.concatenate([-theta - Z, theta - Z], axis=1) / c
     order = np.argsort(ends, axis=1)
-    ends = np.take_along_axis(ends, order, axis=1)
-    slope = 1.0 + c * np.cumsum(np.where(order < n, 1.0, -1.0), axis=1)  # of h, beyond each end
-    h = np.empty_like(ends)
-    h[:, 0] = ends[:, 0] - (Z + theta).sum(axis=1)  # up to there no v is above zero
-    h[:, 1:] = h[:, :1] + np.cumsum(slope[:, :-1] * np.diff(ends, axis=1), axis=1)
+    ends = np.maximum(np.take_along_axis(ends, order, axis=1), 0.0)
+    start = np.zeros((len(Z), 1))
+    slope = np.hstack([start + 1.0, 1.0 + c * np.cumsum(np.where(order < n, 1.0, -1.0), axis=1)])
+    rise = np.cumsum(slope[:, :-1] * np.diff(ends, axis=1, prepend=0.0), axis=1)
+    h = np.hstack([start, rise]) - np.abs(at_zero)[:, None]  # at 0 and at the ends
     last = np.maximum(np.count_nonzero(h < 0, axis=1) - 1, 0)
-    slopes = np.where(h[:, 0] < 0, slope[rows, last], 1.0)
-    m = ends[rows, last] - h[rows, last] / slopes
+    m = np.hstack([start, ends])[rows, last] - h[rows, last] / slope[rows, last]
     U = Z + c * m[:, None]
-    return np.asarray((U - np.clip(U, -theta, theta)) / (1.0 + n * c))
+    return np.asarray(sign * (U - np.clip(U, -theta, theta)) / (1.0 + n * c))

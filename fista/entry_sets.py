@@ -50,7 +50,7 @@ def suit(penalty: Penalty, shape: tuple[int, int], graph: Graph | None) -> bool:
     """Whether tasks are to be solved so."""
     D, T = shape
     told_apart = all(
-        hasattr(penalty, f) for f in ("entry_polars", "entry_weights", "on_tasks", "row_polars", "on_rows")
+        hasattr(penalty, f) for f in ("entry_polars", "l1_weights", "on_tasks", "row_polars", "on_rows")
     )
     by_entries = penalty.separable and told_apart and not hasattr(penalty, "conjugate")
     large = D > 4 * FIRST and 4 * D * D * T > CACHE
@@ -176,7 +176,7 @@ class SparseEntryLoss(OperatorLoss):
         _restrict(self, loss, entries, tasks)
         self.rows, self.weight, self.task = rows, weight, task
 
-    def hessian(self, W: Floats) -> Floats:
+    def rows_hessian(self, W: Floats) -> Floats:
         n_features, n_tasks = self.shape
         R = self.rows @ W.T.ravel()
         means = self.centering.features

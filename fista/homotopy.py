@@ -41,7 +41,7 @@ def follow(problem: Problem, W: Floats) -> tuple[Floats, int]:
     """
     loss = problem.loss
     assert isinstance(loss, GramLoss)
-    weights = problem.penalty.entry_weights(loss.shape)  # type: ignore[attr-defined]
+    weights = problem.penalty.l1_weights(loss.shape)  # type: ignore[attr-defined]
     with few_threads(0), np.errstate(all="ignore"):  # what overflows is no better than W
         paths, steps = _Paths(loss.gram, loss.linear.T, weights.T, 2 * problem.ridge), 0
         while steps < STEPS * loss.shape[0] and paths.step():

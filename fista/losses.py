@@ -115,6 +115,9 @@ class QuadraticLoss(Protocol):
     def hessian(self, W: Floats) -> Floats:
         """M'M W."""
 
+    def rows_hessian(self, W: Floats) -> Floats:
+        """The same without the graph."""
+
     def lipschitz(self) -> tuple[float | Floats, bool]:
         """The largest eigenvalue of M'M (a scalar, or one a task) and whether that is an upper bound."""
 
@@ -233,6 +236,13 @@ class StackedRows:
         self.n_terms = sum(b.n_rows for b in rows) + n_edges + sum(self.shape) + 10
         self.linear = np.ascontiguousarray(_sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)]))
 
+    def hessian(self, W: Floats) -> Floats:
+        HW = self.rows_hessian(W)
+        return HW if self.coupling is None else np.asarray(HW + W @ self.coupling)
+
+    def rows_hessian(self, W: Floats) -> Floats:
+        raise NotImplementedError
+
     def least_squares(self) -> LeastSquares | None:
         return None
 
@@ -271,11 +281,8 @@ class GramLoss(StackedRows):
         grams = [b.gram(centering.features) for b in blocks.values()]
         self.gram = _sum([G if G.ndim == max(g.ndim for g in grams) else G[None] for G in grams])
 
-    def hessian(self, W: Floats) -> Floats:
-        HW = gram_product(self.gram, W)
-        if self.coupling is not None:
-            HW = HW + W @ self.coupling
-        return np.asarray(HW)
+    def rows_hessian(self, W: Floats) -> Floats:
+        return gram_product(self.gram, W)
 
     def lipschitz(self) -> tuple[float | Floats, bool]:
         return self._lipschitz
@@ -326,13 +333,7 @@ class GramLoss(StackedRows):
 class OperatorLoss(StackedRows):
     """The loss through its rows: one product with X and one with X' an application."""
 
-    def hessian(self, W: Floats) -> Floats:
-        HW = self._rows_hessian(W)
-        if self.coupling is not None:
-            HW += W @ self.coupling
-        return HW
-
-    def _rows_hessian(self, W: Floats) -> Floats:
+    def rows_hessian(self, W: Floats) -> Floats:
         mean = self.centering.features
         shift = -(mean * W).sum(axis=0) if self.centering.fit_intercept else None
         HW = np.zeros(W.shape)
@@ -359,7 +360,7 @@ class OperatorLoss(StackedRows):
     def _rows_lipschitz(self) -> float:
         alike = all(b.shared_gram for b in self.blocks.values()) and self.centering.features.shape[1] == 1
         W = np.random.default_rng(0).standard_normal((self.shape[0], 1) if alike else self.shape)
-        return float(largest_eigenvalues(self._rows_hessian, W))
+        return float(largest_eigenvalues(self.rows_hessian, W))
 
     def least_squares(self) -> LeastSquares | None:
         return None

@@ -21,9 +21,7 @@ __all__ = ["Problem"]
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)  # so that 0 / 0 does not arise
-# Edges, by the Lipschitz constant of all else: with them in the prox an iteration takes longer; and what is
-# taken off the gradient leaves rounding behind.
-STRONG, TOO_STRONG = 10.0, 1e8
+STRONG = 10.0  # edges, by the Lipschitz constant of all else: an iteration with them in the prox takes longer
 Scalars = float | Floats  # one number, or one a task where the tasks are independent of each other
 
 
@@ -118,10 +116,19 @@ class Problem:
         HW = self.loss.hessian(total)
         return HW + (2 * self.ridge) * total if self.ridge else HW
 
+    def explicit_image(self, W: Floats) -> Floats:
+        """The image without edges that are in the prox: rounding of theirs would be more than all else."""
+        if self.implicit is None:
+            return self.image(W)
+        return self.loss.rows_hessian(W) + W @ self.implicit.rest + (2 * self.ridge) * W
+
+    def whole(self, W: Floats, image: Floats) -> Floats:
+        """The image of W by its explicit one."""
+        return image if self.implicit is None else image + W @ self.implicit.coupling
+
     def gradient(self, W: Floats, image: Floats) -> Floats:
-        """That of the smooth part in W, by its image, D x T; without the edges that are left to `prox`."""
-        slope = image - self.loss.linear
-        return slope if self.implicit is None else slope - W @ self.implicit.coupling
+        """That of the smooth part in W, by its image (of the explicit part, by `explicit_image`), D x T."""
+        return image - self.loss.linear
 
     def curvature(self, d: Floats, image_V: Floats, image_Z: Floats) -> Scalars:
         """<d, H d> / ||d||^2: the least L that carries the quadratic bound along d = V - Z.
@@ -131,8 +138,6 @@ class Problem:
         """
         square = self.inner(d, d) + TINY
         product = self.inner(self.total(d), image_V - image_Z)
-        if self.implicit is not None:
-            product = product - float(np.vdot(d, d @ self.implicit.coupling))
         if not self.lipschitz[1]:
             size = np.sqrt(self.inner(image_V, image_V)) + np.sqrt(self.inner(image_Z, image_Z))
             product = product - self.loss.n_terms * EPS * size * np.sqrt(square)
@@ -158,17 +163,17 @@ class Problem:
     @cached_property
     def implicit(self) -> Cliques | None:
         """Edges that the prox takes along instead of the gradient, where they are so strong that it pays."""
-        if self.loss.coupling is None or not hasattr(self.penalty, "entry_weights"):
+        if self.loss.coupling is None or not hasattr(self.penalty, "l1_weights"):
             return None
         cliques = Cliques.of(self.loss.coupling)
         others = float(np.max(self.loss.rows_lipschitz()[0])) + cliques.norm_of_rest + 2 * self.ridge
-        return cliques if STRONG * others < cliques.norm <= TOO_STRONG * others else None
+        return cliques if cliques.norm > STRONG * others else None
 
     def prox(self, V: Floats, step: Scalars) -> Floats:
         """That of what is not in the gradient: of the penalty, and of edges that are strong."""
         if self.implicit is None:
             return self.penalty.prox(V, step)
-        weights = self.penalty.entry_weights(V.shape)  # type: ignore[attr-defined]
+        weights = self.penalty.l1_weights(V.shape)  # type: ignore[attr-defined]
         return self.implicit.prox(V, float(step), weights)
 
     @property

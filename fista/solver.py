@@ -53,12 +53,12 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Floats | None]:
     Tasks side by side keep to one step each, unless it is too long: to try a step again for one of them is to
     try it again for all.
     """
-    prox, inner = problem.prox, problem.inner
+    prox, inner, image_of = problem.prox, problem.inner, problem.explicit_image
     W = Z = start
-    image_W = image_Z = problem.image(start)
+    image_W = image_Z = image_of(start)
     t: Scalars = 1.0
     n_iter = 1
-    jump = yield State(n_iter, W, image_W, problem.coordinate_lipschitz)
+    jump = yield State(n_iter, W, problem.whole(W, image_W), problem.coordinate_lipschitz)
     largest, exact = problem.lipschitz  # which takes time: not before it is known that a step is needed
     kept = problem.separable
     some, every, most = (np.any, np.all, np.max) if kept else (bool, bool, float)
@@ -67,16 +67,16 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Floats | None]:
     while True:
         if jump is not None:
             ahead, image_ahead = Z - W, image_Z - image_W
-            W, image_W = jump, problem.image(jump)
+            W, image_W = jump, image_of(jump)
             Z, image_Z = W + ahead, image_W + image_ahead
         gradient = problem.gradient(Z, image_Z)
         V = prox(Z - gradient / L, 1.0 / L)
-        image_V = problem.image(V)
+        image_V = image_of(V)
         d = V - Z
         while some(highest > L) and some((needed := problem.curvature(d, image_V, image_Z)) > L):
             L = np.where(needed > L, np.minimum(1.5 * needed, highest), L)
             V = prox(Z - gradient / L, 1.0 / L)
-            image_V = problem.image(V)
+            image_V = image_of(V)
             d = V - Z
         # Restart where the momentum points uphill: <d, V - W> < 0.
         step = V - W
@@ -90,7 +90,7 @@ def fista(problem: Problem, start: Floats) -> Generator[State, Floats | None]:
         image_Z = image_V + momentum * (image_V - image_W)
         W, image_W = V, image_V
         n_iter += 1
-        jump = yield State(n_iter, W, image_W, L)
+        jump = yield State(n_iter, W, problem.whole(W, image_W), L)
         L = L_next
 
 

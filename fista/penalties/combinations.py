@@ -419,7 +419,7 @@ class Scaled(Penalty):
             return lambda W: factor * own(W)
         if name == "tangent":
             return lambda W: own(W).times(factor)
-        if name == "entry_weights":
+        if name == "l1_weights":
             return lambda shape: factor * own(shape)
         if name == "conjugate":
             return lambda G, E: factor * own(G / factor, E / factor)

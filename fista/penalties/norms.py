@@ -60,12 +60,13 @@ class L1(Penalty):
 
     def task_values(self, W: Floats) -> Floats:
         if np.ndim(self.alpha) == 2:
-            return np.asarray((self.entry_weights(W.shape) * np.abs(W)).sum(axis=0))
+            return np.asarray((self.l1_weights(W.shape) * np.abs(W)).sum(axis=0))
         if np.ndim(self.alpha):
-            self.entry_weights(W.shape)  # is of that shape
+            self.l1_weights(W.shape)  # is of that shape
         return np.asarray(self.alpha * np.abs(W).sum(axis=0))
 
-    def entry_weights(self, shape: tuple[int, ...]) -> Floats:
+    def l1_weights(self, shape: tuple[int, ...]) -> Floats:
+        """Those of all entries; what has such a method is an l1 norm."""
         return entry_weights(self.alpha, shape)
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
@@ -73,13 +74,13 @@ class L1(Penalty):
         return np.asarray(V - np.minimum(np.maximum(V, -threshold), threshold))
 
     def polar(self, G: Floats) -> float:
-        return largest_ratio(np.abs(G), self.entry_weights(G.shape) if np.ndim(self.alpha) else self.alpha)
+        return largest_ratio(np.abs(G), self.l1_weights(G.shape) if np.ndim(self.alpha) else self.alpha)
 
     def row_polars(self, G: Floats) -> Floats:
         return np.asarray(self.entry_polars(G).max(axis=1))
 
     def entry_polars(self, G: Floats) -> Floats:
-        return np.asarray(np.abs(G) / self.entry_weights(G.shape))
+        return np.asarray(np.abs(G) / self.l1_weights(G.shape))
 
     def on_tasks(self, tasks: NDArray[np.intp]) -> L1:
         return L1(np.asarray(self.alpha)[tasks]) if np.ndim(self.alpha) == 1 else self
@@ -101,7 +102,7 @@ class L1(Penalty):
 
     def null_space(self, n_features: int, n_tasks: int) -> Floats:
         shape = (n_features, n_tasks)
-        return entries((self.entry_weights(shape) == 0) & (np.ndim(self.alpha) > 0))
+        return entries((self.l1_weights(shape) == 0) & (np.ndim(self.alpha) > 0))
 
     def task_polars(self, G: Floats) -> Floats:
         sizes = np.abs(G).max(axis=0)

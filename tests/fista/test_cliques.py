@@ -36,18 +36,21 @@ def problem_of(model, X, y, tasks=None):
     st.sampled_from([1e-6, 1e-3, 0.5, 1.0, 30.0, 1e4, 1e8]),
     st.sampled_from([0.0, 0.5, 1.0, 100.0]),
     st.booleans(),
+    st.booleans(),
 )
-def test_the_prox_meets_the_optimality_conditions(n, seed, c, theta, integers):
+def test_the_prox_meets_the_optimality_conditions(n, seed, c, theta, integers, huge):
     """Z - v - c (n v - m) is theta_t sign(v_t), or at most theta_t where v_t = 0.
 
-    v is computed to within some n eps of the largest of z and theta, which 1 + n c multiplies.
+    v is computed to within some n eps of the largest of z and theta, which 1 + n c multiplies; but huge
+    thresholds take no digits off the others.
     """
     rng = np.random.default_rng(seed)
     Z = rng.integers(-3, 4, (5, n)).astype(float) if integers else rng.standard_normal((5, n)) * 3
     weights = theta * rng.integers(0, 3, (5, n))
+    room = 20 * n * EPS * (1 + n * c) * (np.abs(Z).max() + weights.max())
+    weights[:, 0] = 1e12 if huge else weights[:, 0]
     found = Cliques(((np.arange(n), 2 * c),), c * np.eye(n), c * np.eye(n)).prox(Z, 0.5, 2 * weights)
     slope = Z - found - c * (n * found - found.sum(axis=1, keepdims=True))
-    room = 20 * n * EPS * (1 + n * c) * (np.abs(Z).max() + weights.max())
     assert np.all(np.abs(slope) <= weights + room)
     used = np.abs(found) > room
     assert np.all(np.abs(slope - weights * np.sign(found))[used] <= room)
@@ -140,8 +143,7 @@ def test_edges_stay_in_the_gradient_where_it_would_not_pay_or_the_prox_is_anothe
     rows = data()
     strong = complete(T, 1e3)
     assert problem_of(SRMTL(1.0, 1.0, 0.0, strong), **rows).implicit is not None
-    for weight in (1e-3, 1e9):
-        assert problem_of(SRMTL(1.0, 1.0, 0.0, complete(T, weight)), **rows).implicit is None
+    assert problem_of(SRMTL(1.0, 1.0, 0.0, complete(T, 1e-3)), **rows).implicit is None
     assert problem_of(SRMTL(1.0, 1.0, 0.0, chain(T, 1e3)), **rows).implicit is None
     assert problem_of(MultiTaskRegressor(RowL21(1.0), graph=strong), **rows).implicit is None
     assert problem_of(MultiTaskRegressor(L1(1.0), graph=strong, loss="huber"), **rows).implicit is None

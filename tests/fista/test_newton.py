@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from fista import EGMTL, L21MTL, SRMTL, DirtyMTL, MTLasso, RobustMTL, STLasso
 from fista import problem as composite
+from fista.graphs import chain
 from fista.newton import Preconditioner, _cholesky, newton_step
 from fista.penalties import L1, ColumnL21, InfimalConvolution, RowL1Linf, RowL21, Scaled
 from fista.solver import fista, minimize
@@ -177,6 +178,16 @@ def test_a_weak_edge_between_strong_ones_does_not_make_iterations_many(edges, mo
     model = SRMTL(1.0, 5.0, 0.0, edges).fit(X, X @ W + 0.3 * rng.standard_normal((30, 4)))
     assert model.certificate_.converged
     assert model.n_iter_ < 1000
+
+
+def test_a_strong_chain_takes_no_more_iterations_than_a_weak_one():
+    """Steps that are damped by the graph take twice as many."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 8))
+    Y = X @ (rng.standard_normal((8, 4)) * (rng.random((8, 4)) < 0.6)) + 0.3 * rng.standard_normal((30, 4))
+    weak, strong = (SRMTL(1.0, 5.0, 0.0, chain(4, weight)).fit(X, Y) for weight in (1e2, 1e4))
+    assert strong.certificate_.converged
+    assert strong.n_iter_ <= 1.5 * weak.n_iter_
 
 
 def test_rounding_that_makes_a_gram_matrix_indefinite_leaves_its_diagonal():

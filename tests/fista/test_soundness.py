@@ -157,6 +157,17 @@ def test_rounding_as_large_as_the_problem_excuses_nothing():
     assert not claim.converged
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0, 1e3, 1e5])
+def test_later_certificates_of_the_same_coefficients_are_no_worse(weight):
+    """A projection is one more dual point. Beside strong edges its rounding is more than what it gains."""
+    model = SRMTL(1.0, 1.0, 0.0, [(0, 1, weight), (1, 2, weight)])
+    problem = model._problem(model._read(X, Y))
+    W = minimize(problem, tol=1e-4)[0].W
+    early, late = (certificate_of(problem, W, tol=1e-12, n_iter=n) for n in (1, 10**6))
+    assert problem.projection(10**6) is not None
+    assert late.gap + late.rounding <= early.gap + early.rounding
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 1.0), (1e-300, 0.0), (1e-12, 0.0)])
 def test_rounding_next_to_a_small_weight_is_no_excuse_for_a_gap(alpha, beta):
     """After so many iterations dual points are projected, and polars of their rounding are divided by it."""
