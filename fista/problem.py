@@ -165,9 +165,11 @@ class Problem:
         """Edges that the prox takes along instead of the gradient, where they are so strong that it pays."""
         if self.loss.coupling is None or not hasattr(self.penalty, "l1_weights"):
             return None
+        others = float(np.max(self.loss.rows_lipschitz()[0])) + 2 * self.ridge
+        if 2 * self.loss.coupling.diagonal().max() <= STRONG * others:  # which no norm exceeds (Gershgorin)
+            return None
         cliques = Cliques.of(self.loss.coupling)
-        others = float(np.max(self.loss.rows_lipschitz()[0])) + cliques.norm_of_rest + 2 * self.ridge
-        return cliques if cliques.norm > STRONG * others else None
+        return cliques if cliques.norm > STRONG * (others + cliques.norm_of_rest) else None
 
     def prox(self, V: Floats, step: Scalars) -> Floats:
         """That of what is not in the gradient: of the penalty, and of edges that are strong."""
