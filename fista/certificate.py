@@ -47,6 +47,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import singledispatch
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,12 +183,9 @@ def _from_statistics(
     E = gamma * loss.column_norms * magnitude if bounded else None
     omega = problem.penalty_value(W)
     rounding = gamma * (2 * np.square(_join(problem, magnitude)) + omega)
-    points = []
-    for projection, fixed, value_error in _projections(problem, total, G, n_iter):
-        scaled = _scaled_energy(problem, G, energy, E, projection)
-        gap, scale, _ = _best_gap(problem, W, G, scaled, omega, E, fixed, refine=False)
-        points.append((np.maximum(gap, 0.0), scale, rounding + value_error))
-    return G, *min(points, key=lambda point: np.sum(point[0] + point[2]))
+    directions = _directions(problem, total, G, energy, E, n_iter)
+    best = _best_point(problem, W, G, omega, E, directions, lambda _: rounding, refine=False)
+    return G, np.maximum(best.gap, 0.0), best.scale, best.rounding
 
 
 def row_polars(problem: Problem, W: Floats, image: Floats) -> tuple[Floats, Floats, float]:
@@ -229,7 +227,7 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     statistics = _residual_statistics if loss.blocks else _summed_statistics
     residuals, energy, G, E = statistics(problem, total)
     omega = problem.penalty_value(W)
-    projections = _projections(problem, total, G, n_iter)
+    directions = _directions(problem, total, G, energy, E, n_iter)
     ridge = problem.ridge * problem.inner(total, total)
     primal = float(np.sum(0.5 * energy + omega + ridge))
     size = _join(problem, _magnitude(problem, total))
@@ -238,15 +236,13 @@ def certify(problem: Problem, W: Floats, *, tol: float, n_iter: int) -> Certific
     targets = tol * at_zero
     # A bound on rounding as large as the problem says nothing of W (nor does one that is inf).
     worst = float(targets.sum() + EXCUSED * at_zero.sum() + gamma * np.square(loss.target_norms).sum())
+
+    def value_rounding(scale: Scalars) -> Scalars:
+        return gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
+
     for refine in (False, True):  # the best scale takes time: only where a quick one is not enough
-        points = []
-        for projection, fixed, value_error in projections:
-            scaled = _scaled_energy(problem, G, energy, E, projection)
-            found, scale, reason = _best_gap(problem, W, G, scaled, omega, E, fixed, refine=refine)
-            rounding = gamma * ((3 + scale) * size * length + omega + ridge) + np.square(gamma * size)
-            points.append((found, scale, reason, rounding + value_error, projection))
-        found, scale, reason, rounding, projection = min(
-            points, key=lambda point: np.sum(np.maximum(point[0], 0.0) + point[3])
+        found, scale, reason, rounding, projection = _best_point(
+            problem, W, G, omega, E, directions, value_rounding, refine=refine
         )
         gap = np.maximum(found, 0.0)
         if problem.independent:
@@ -321,36 +317,72 @@ def _summed_statistics(problem: Problem, W: Floats) -> tuple[dict[str, Floats], 
     return {}, energy, G, gamma_of(loss.n_terms) * E
 
 
-def _projections(
-    problem: Problem, W: Floats, G: Floats, n_iter: int
-) -> list[tuple[LeastSquares | None, Floats | None, Scalars]]:
-    """None, and after so many iterations that on the range of M; what rounding adds to M'theta, and to D.
+class _Direction(NamedTuple):
+    """What of the residual is scaled: all, or its projection on the range of M."""
+
+    projection: LeastSquares | None
+    energy: Scalars  # of what is scaled
+    fixed: Floats | None  # what rounding adds to M'theta, whatever the scale
+    value_error: Scalars  # and to the dual value
+
+
+class _Point(NamedTuple):
+    """A dual point, by its gap(s) and its scale; ``reason`` says why a gap is infinite."""
+
+    gap: Scalars
+    scale: Scalars
+    reason: str
+    rounding: Scalars
+    projection: LeastSquares | None
+
+
+def _directions(
+    problem: Problem, W: Floats, G: Floats, energy: Scalars, E: Floats | None, n_iter: int
+) -> list[_Direction]:
+    """That of the residual, and after so many iterations that of its projection.
 
     A projected dual point is the residual at W' = W + (1 - s) (M'M)^+ G, 0 <= s <= 2 (`_dual_point`).
     However small s, rounding in M'theta is that of the residual at W'. Where it may take half of a weight,
     numbers cannot hold a dual point, and what is known is that of the exact projection.
     """
     projection, loss = problem.projection(n_iter), problem.loss
+    plain = _Direction(None, energy, None, 0.0)
     if projection is None:
-        return [(None, None, 0.0)]
+        return [plain]
+    inside = _projected_energy(problem, G, energy, E, projection)
     V = np.abs(W) + np.abs(projection.solve(G))
-    fixed = loss.column_norms * (loss.target_norms + (loss.column_norms * V).sum(axis=0))
-    if loss.centering.fit_intercept:
-        fixed = 2 * fixed
+    fixed = loss.column_norms * _magnitude_of_rows(problem, V)
     if loss.coupling is not None:
         fixed = fixed + V @ np.abs(loss.coupling)
     fixed = gamma_of(loss.n_terms) * np.broadcast_to(fixed, V.shape)
     if np.any(problem.polar_bound(fixed) > 0.5):
-        return [(None, None, 0.0), (projection, None, 0.0)]
-    return [(None, None, 0.0), (projection, fixed, problem.inner(fixed, V))]
+        return [plain, _Direction(projection, inside, None, 0.0)]
+    return [plain, _Direction(projection, inside, fixed, problem.inner(fixed, V))]
 
 
-def _scaled_energy(
-    problem: Problem, G: Floats, energy: Scalars, E: Floats | None, projection: LeastSquares | None
+def _best_point(
+    problem: Problem,
+    W: Floats,
+    G: Floats,
+    omega: Scalars,
+    E: Floats | None,
+    directions: list[_Direction],
+    value_rounding: Callable[[Scalars], Scalars],
+    *,
+    refine: bool,
+) -> _Point:
+    """The dual point of the smallest gap, with its rounding."""
+    points = []
+    for projection, energy, fixed, value_error in directions:
+        gap, scale, reason = _best_gap(problem, W, G, energy, omega, E, fixed, refine=refine)
+        points.append(_Point(gap, scale, reason, value_rounding(scale) + value_error, projection))
+    return min(points, key=lambda point: np.sum(np.maximum(point.gap, 0.0) + point.rounding))
+
+
+def _projected_energy(
+    problem: Problem, G: Floats, energy: Scalars, E: Floats | None, projection: LeastSquares
 ) -> Scalars:
-    """The energy of what is scaled of r: all of it, or only its part in the range of M."""
-    if projection is None:
-        return energy
+    """That of the part of r in the range of M, at most."""
     lengths = projection.length(G)
     if E is not None:
         lengths = lengths + projection.size(E) / np.sqrt(projection.smallest())
@@ -551,12 +583,16 @@ def _magnitude(problem: Problem, W: Floats) -> Floats:
     ||E W'||^2 <= 2 sum_t K_tt ||w_t||^2.
     """
     loss = problem.loss
-    sizes = loss.target_norms + (loss.column_norms * np.abs(W)).sum(axis=0)
-    if loss.centering.fit_intercept:
-        sizes = 2 * sizes
+    sizes = _magnitude_of_rows(problem, W)
     if loss.coupling is not None:
         sizes = sizes + np.sqrt(2 * loss.coupling.diagonal() * np.square(W).sum(axis=0))
     return np.asarray(sizes)
+
+
+def _magnitude_of_rows(problem: Problem, W: Floats) -> Floats:
+    loss = problem.loss
+    sizes = loss.target_norms + (loss.column_norms * np.abs(W)).sum(axis=0)
+    return np.asarray(2 * sizes if loss.centering.fit_intercept else sizes)
 
 
 def _join(problem: Problem, magnitude: Floats) -> Scalars:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,8 @@ class SparseEntryLoss(OperatorLoss):
             HW = HW - means * np.bincount(self.task, weights=R, minlength=n_tasks)
         return np.asarray(HW)
 
-    def lipschitz(self) -> tuple[float | Floats, bool]:
+    @cached_property
+    def rows_lipschitz(self) -> tuple[float | Floats, bool]:
         """An estimate a task, by powers."""
         start = np.random.default_rng(0).standard_normal((self.shape[1], self.shape[0], 1))
         return largest_eigenvalues(lambda V: self.hessian(V[:, :, 0].T).T[:, :, None], start), False

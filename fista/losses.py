@@ -8,6 +8,7 @@ The graph rows ``E W'`` (b = 0; the weight of the term is in the edges) enter as
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ import numpy as np
 import scipy.linalg as sla
 from numpy.typing import NDArray
 
-from fista.graphs import Graph
+from fista.graphs import Graph, by_strength
 from fista.rows import SMALL, Rows
 
 __all__ = [
@@ -121,8 +122,13 @@ class QuadraticLoss(Protocol):
     def lipschitz(self) -> tuple[float | Floats, bool]:
         """The largest eigenvalue of M'M (a scalar, or one a task) and whether that is an upper bound."""
 
+    @property
     def rows_lipschitz(self) -> tuple[float | Floats, bool]:
         """The same without the graph."""
+
+    @property
+    def connected(self) -> list[NDArray[np.bool_]]:
+        """The groups of several tasks that edges of any strength connect."""
 
     def least_squares(self) -> LeastSquares | None:
         """The pseudo-inverse of M'M, where it can be had."""
@@ -236,13 +242,6 @@ class StackedRows:
         self.n_terms = sum(b.n_rows for b in rows) + n_edges + sum(self.shape) + 10
         self.linear = np.ascontiguousarray(_sum([b.adjoint(R) for b, R in zip(rows, residuals, strict=True)]))
 
-    def hessian(self, W: Floats) -> Floats:
-        HW = self.rows_hessian(W)
-        return HW if self.coupling is None else np.asarray(HW + W @ self.coupling)
-
-    def rows_hessian(self, W: Floats) -> Floats:
-        raise NotImplementedError
-
     def least_squares(self) -> LeastSquares | None:
         return None
 
@@ -273,7 +272,37 @@ def gram_product(gram: Floats, W: Floats) -> Floats:
     return np.asarray((W.T @ gram).T)
 
 
-class GramLoss(StackedRows):
+class _Quadratic(StackedRows, ABC):
+    """What the graph adds to the rows."""
+
+    @abstractmethod
+    def rows_hessian(self, W: Floats) -> Floats:
+        """M'M W without the graph."""
+
+    @property
+    @abstractmethod
+    def rows_lipschitz(self) -> tuple[float | Floats, bool]:
+        """The largest eigenvalue without the graph, and whether that is an upper bound."""
+
+    def hessian(self, W: Floats) -> Floats:
+        HW = self.rows_hessian(W)
+        return HW if self.coupling is None else np.asarray(HW + W @ self.coupling)
+
+    def lipschitz(self) -> tuple[float | Floats, bool]:
+        largest, exact = self.rows_lipschitz
+        return (largest if self.coupling is None else np.max(largest) + self._coupling_norm), exact
+
+    @cached_property
+    def connected(self) -> list[NDArray[np.bool_]]:
+        """Which tasks are in each of the groups of several that edges connect, those of any strength."""
+        if self.coupling is None:
+            return []
+        groups = [labels == k for labels in by_strength(self.coupling) for k in range(labels.max() + 1)]
+        several = {group.tobytes(): group for group in groups if group.sum() > 1}
+        return list(several.values())
+
+
+class GramLoss(_Quadratic):
     """The loss through its statistics: G = X'X (D x D, or T x D x D) and M'b."""
 
     def __init__(self, blocks: Mapping[str, Rows], centering: Centering, graph: Graph | None = None) -> None:
@@ -284,19 +313,8 @@ class GramLoss(StackedRows):
     def rows_hessian(self, W: Floats) -> Floats:
         return gram_product(self.gram, W)
 
-    def lipschitz(self) -> tuple[float | Floats, bool]:
-        return self._lipschitz
-
     @cached_property
-    def _lipschitz(self) -> tuple[float | Floats, bool]:
-        largest, exact = self.rows_lipschitz()
-        return (largest if self.coupling is None else np.max(largest) + self._coupling_norm), exact
-
     def rows_lipschitz(self) -> tuple[float | Floats, bool]:
-        return self._rows_lipschitz
-
-    @cached_property
-    def _rows_lipschitz(self) -> tuple[float | Floats, bool]:
         D = self.shape[0]
         exact = self.gram.size * D <= DECOMPOSED
         if exact:
@@ -330,7 +348,7 @@ class GramLoss(StackedRows):
         return LeastSquares.of(H[None], self.shape, norms, self.n_terms)
 
 
-class OperatorLoss(StackedRows):
+class OperatorLoss(_Quadratic):
     """The loss through its rows: one product with X and one with X' an application."""
 
     def rows_hessian(self, W: Floats) -> Floats:
@@ -348,19 +366,12 @@ class OperatorLoss(StackedRows):
         center = np.broadcast_to(self.centering.features, self.shape)[:, task]
         return _sum([b.cross_gram(task, left, right, center) for b in self.blocks.values()])
 
-    def lipschitz(self) -> tuple[float | Floats, bool]:
-        """An estimate: that of the rows, and the norm of the graph besides."""
-        return self.rows_lipschitz()[0] + self._coupling_norm, False
-
+    @cached_property
     def rows_lipschitz(self) -> tuple[float | Floats, bool]:
         """An estimate, by a power iteration; where the rows are the same for all tasks, one is enough."""
-        return self._rows_lipschitz, False
-
-    @cached_property
-    def _rows_lipschitz(self) -> float:
         alike = all(b.shared_gram for b in self.blocks.values()) and self.centering.features.shape[1] == 1
         W = np.random.default_rng(0).standard_normal((self.shape[0], 1) if alike else self.shape)
-        return float(largest_eigenvalues(self.rows_hessian, W))
+        return float(largest_eigenvalues(self.rows_hessian, W)), False
 
     def least_squares(self) -> LeastSquares | None:
         return None

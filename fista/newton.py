@@ -27,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
-from fista.graphs import by_strength
 from fista.losses import GramLoss
 from fista.penalties.tangent import Tangent
 from fista.problem import Problem, Scalars
@@ -115,7 +114,7 @@ class Preconditioner:
             _cholesky(gram[t][np.ix_(rows, rows)], diagonal[rows, t]) for t, rows in enumerate(self.rows)
         ]
         self.common = []
-        for group in _connected(loss.coupling):
+        for group in loss.connected:
             system = np.zeros((D, D))
             for t in np.flatnonzero(group):
                 part = np.ix_(self.rows[t], self.rows[t])
@@ -138,15 +137,6 @@ class Preconditioner:
                 step = dpotrs(factor, (used * right).sum(axis=1)[rows], lower=1)[0]
                 total[rows] += used[rows] * step[:, None]
         return np.asarray((self.shares * (parts - right + self.joint * total)).reshape(self.shape))
-
-
-def _connected(coupling: Floats | None) -> list[NDArray[np.bool_]]:
-    """Which tasks are in each of the groups of several that edges connect, those of any strength."""
-    if coupling is None:
-        return []
-    groups = [labels == k for labels in by_strength(coupling) for k in range(labels.max() + 1)]
-    several = {group.tobytes(): group for group in groups if group.sum() > 1}
-    return list(several.values())
 
 
 class TiedPreconditioner:

@@ -150,8 +150,8 @@ class Problem:
         K parts act on the residual together, which multiplies the largest eigenvalue by K.
         """
         if self.implicit is not None:
-            largest, exact = self.loss.rows_lipschitz()
-            largest = float(np.max(largest)) + self.implicit.norm_of_rest
+            largest, exact = self.loss.rows_lipschitz
+            largest = largest + self.implicit.norm_of_rest
         else:
             largest, exact = self.loss.lipschitz()
         if not self.separable:
@@ -165,7 +165,7 @@ class Problem:
         """Edges that the prox takes along instead of the gradient, where they are so strong that it pays."""
         if self.loss.coupling is None or not hasattr(self.penalty, "l1_weights"):
             return None
-        others = float(np.max(self.loss.rows_lipschitz()[0])) + 2 * self.ridge
+        others = float(np.max(self.loss.rows_lipschitz[0])) + 2 * self.ridge
         if 2 * self.loss.coupling.diagonal().max() <= STRONG * others:  # which no norm exceeds (Gershgorin)
             return None
         cliques = Cliques.of(self.loss.coupling)

@@ -82,6 +82,7 @@ def test_groups_are_those_in_which_all_are_tied(edges, sizes):
     coupling = Graph.of(edges, T).laplacian()
     found = Cliques.of(coupling)
     assert [(len(tasks), weight) for tasks, weight in found.groups] == sizes
+    # T additions and an eigenvalue of a T x T matrix: some T^2 eps of the largest entry, here far less.
     eps = 1e-12 * max(1.0, *np.diagonal(coupling))
     np.testing.assert_allclose(found.coupling + found.rest, coupling, atol=eps)
     for part, norm in ((found.coupling, found.norm), (found.rest, found.norm_of_rest)):

@@ -366,6 +366,7 @@ def test_the_constant_bounds_the_whole_hessian(kind, graph, ridge):
     hessian = np.stack(columns)
     left = [np.broadcast_to(problem.explicit_image(unit), problem.shape) for unit in basis]
     whole = [problem.whole(unit, image).ravel() for unit, image in zip(basis, left, strict=True)]
+    # The same terms in another order, a dozen or so of them, each within eps of the largest.
     np.testing.assert_allclose(whole, hessian, rtol=0, atol=1e-12 * np.abs(hessian).max())
     top = float(np.linalg.eigvalsh([image.ravel() for image in left])[-1])
     largest, exact = problem.lipschitz

@@ -778,8 +778,8 @@ MUTANTS = (
     Mutant(
         "steps know nothing of what connected tasks have in common",
         "fista/newton.py",
-        "for group in _connected(loss.coupling):",
-        "for group in _connected(None):",
+        "for group in loss.connected:",
+        "for group in []:",
         Tests("tests/fista/test_newton.py::test_the_preconditioner_inverts_what_it_says"),
     ),
     Mutant(
@@ -813,7 +813,7 @@ MUTANTS = (
     Mutant(
         "edges in the prox make steps short",
         "fista/problem.py",
-        "self.loss.rows_lipschitz()\n            largest",
+        "self.loss.rows_lipschitz\n            largest",
         "self.loss.lipschitz()\n            largest",
         Tests("tests/fista/test_cliques.py::test_strong_edges_take_no_more_iterations"),
     ),
@@ -907,8 +907,8 @@ MUTANTS = (
     Mutant(
         "a projected dual point is taken for exact",
         "fista/certificate.py",
-        "(projection, fixed, problem.inner(fixed, V))]",
-        "(projection, None, 0.0)]",
+        "_Direction(projection, inside, fixed, problem.inner(fixed, V))]",
+        "_Direction(projection, inside, None, 0.0)]",
         Tests(
             "tests/verification/test_exact.py::test_dual_points_carry_their_bounds_beside_strong_edges_and_small_weights"
         ),
@@ -923,8 +923,8 @@ MUTANTS = (
     Mutant(
         "later certificates take a projected dual point, however much worse",
         "fista/certificate.py",
-        "points, key=lambda point: np.sum(np.maximum(point[0], 0.0) + point[3])",
-        "points, key=lambda point: point[4] is None",
+        "points, key=lambda point: np.sum(np.maximum(point.gap, 0.0) + point.rounding)",
+        "points, key=lambda point: point.projection is None",
         Tests("tests/fista/test_soundness.py::test_later_certificates_of_the_same_coefficients_are_no_worse"),
     ),
     # -- exact proofs ------------------------------------------------------------------------------------

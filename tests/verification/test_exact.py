@@ -205,7 +205,7 @@ def test_the_dual_point_of_the_solver_carries_the_bound_that_it_claims(objective
     ("edges", "level"),
     [([], 1e-3), ([], 1e-9), ([(0, 1, 1.0)], 1e-3), ([(0, 1, 1.0)], 1e-9), ([(0, 1, 1e4)], 1e-3)],
 )
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # points of any fit must carry
 def test_dual_points_carry_their_bounds_beside_strong_edges_and_small_weights(edges, level, intercept):
     """Rounding then is much of what M'theta may be off by; a dual point that is projected has all of it."""
     projected = 0
